@@ -1,0 +1,65 @@
+# Atlas. `make help` lists the targets; the two to know are `make run` and
+# `make test`. Files are found by wildcard: adding one needs no change here.
+
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+# V chooses the build: release, asan (with UBSan), tsan. Each has its folder.
+V ?= release
+B := build/$(V)
+CC := gcc
+PKGS := libmicrohttpd libcurl hiredis jansson libuv liburcu-qsbr liburcu-cds \
+	libxxhash libsodium
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum \
+	-Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Werror
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+CFLAGS := -std=c11 -D_GNU_SOURCE -DURCU_INLINE_SMALL_FUNCTIONS $(WARN) \
+	$(CFLAGS_$(V)) -Iinclude -Iedge -pthread
+LDFLAGS := $(CFLAGS_$(V)) -pthread
+LIBS = $(shell pkg-config --libs $(PKGS))
+
+# Layers, lowest first. What a layer may see is in tests/lint/layers; linking
+# a unit test with its layer and those below proves it a second time.
+LAYERS := base http conf bus route store fetch cluster report engine front admin
+BELOW_base :=
+BELOW_http := base
+BELOW_conf := base
+BELOW_bus := base
+BELOW_route := conf http base
+BELOW_store := conf http base
+BELOW_fetch := conf http base
+BELOW_cluster := fetch bus conf http base
+BELOW_report := conf http base
+BELOW_engine := report cluster fetch store route bus conf http base
+BELOW_front := engine $(BELOW_engine)
+BELOW_admin := engine $(BELOW_engine)
+
+SRC_layer = $(wildcard edge/$(1)/*.c)
+OBJ_of = $(patsubst %.c,$(B)/%.o,$(1))
+LIB_of = $(patsubst %,$(B)/lib%.a,$(1))
+
+PROGRAMS := atlas-edge atlas-origin atlasctl
+
+##@ Use
+all: $(addprefix $(B)/,$(PROGRAMS)) ## build the programs into build/release
+
+define layer_rule
+$(B)/lib$(1).a: $(call OBJ_of,$(call SRC_layer,$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $(V) $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

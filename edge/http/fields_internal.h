@@ -1,0 +1,11 @@
+/* Shared by the modules of this layer, not by others. */
+#ifndef HTTP_FIELDS_INTERNAL_H
+#define HTTP_FIELDS_INTERNAL_H
+
+#include "http/fields.h"
+
+/* Orders field names: by length, then by letters without case. A total order
+ * for sorting and searching, not an alphabetic one. */
+int name_compare(struct span a, struct span b);
+
+#endif
