@@ -62,4 +62,24 @@ $(B)/%.o: %.c
 	@echo "  CC $(V) $<"
 	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+ALL_LIBS := $(call LIB_of,admin front engine report cluster fetch store route bus conf http base)
+
+$(B)/atlas-edge: $(B)/edge/main.o $(ALL_LIBS)
+	@echo "  LD $(V) $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/atlasctl: $(call OBJ_of,$(wildcard edge/ctl/*.c)) $(call LIB_of,conf http base)
+	@echo "  LD $(V) $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/atlas-origin: $(call OBJ_of,$(wildcard origin/*.c)) $(call LIB_of,cluster fetch bus conf http base)
+	@echo "  LD $(V) $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Small programs for tests, one file each.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+$(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,http base)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+tools: $(TOOLS)
+

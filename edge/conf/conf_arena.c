@@ -64,16 +64,13 @@ const char *
 conf_arena_printf(struct conf_arena *arena, const char *format, ...)
 {
     va_list args;
+    char *text = NULL;
 
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    CHECK(vasprintf(&text, format, args) >= 0);
     va_end(args);
-    CHECK(len >= 0);
-    size_t size = (size_t)len + 1;
-    char *text = conf_arena_zalloc(arena, size);
+    const char *copy = conf_arena_strdup(arena, text);
 
-    va_start(args, format);
-    (void)vsnprintf(text, size, format, args);
-    va_end(args);
-    return text;
+    free(text);
+    return copy;
 }

@@ -133,7 +133,8 @@ conf_nearest_to(const char *word)
 void
 conf_nearest_offer(struct conf_nearest *nearest, const char *candidate)
 {
-    if (strlen(nearest->word) > NEAR_MAX || strlen(candidate) > NEAR_MAX)
+    if (candidate[0] == '\0' || strlen(candidate) > NEAR_MAX ||
+        strlen(nearest->word) > NEAR_MAX)
         return;
     size_t distance = edit_distance(nearest->word, candidate);
 

@@ -8,4 +8,8 @@
  * for sorting and searching, not an alphabetic one. */
 int name_compare(struct span a, struct span b);
 
+/* False when a quoted string in this list member does not end. Whatever is put
+ * behind such a member would be read as a part of it. */
+bool quotes_closed(struct span member);
+
 #endif

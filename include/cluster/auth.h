@@ -28,9 +28,8 @@
 #include "base/span.h"
 
 #define AUTH_FIELD "Atlas-Peer"
-#define AUTH_NODE_SIZE 64    /* a node id, with the NUL */
-#define AUTH_VALUE_MAX 512   /* longer values are malformed */
-#define AUTH_NONCES (1 << 20) /* the default bound of the nonce cache */
+#define AUTH_NODE_SIZE 64     /* a node id, with the NUL */
+#define AUTH_NONCES (1 << 21) /* the default bound of the nonce cache */
 
 struct auth;
 
@@ -47,7 +46,7 @@ enum auth_verdict {
     AUTH_MALFORMED,  /* the value does not have the one form it may have */
     AUTH_FORGED,     /* the MAC is not that of this request */
     AUTH_WRONG_NODE, /* meant for another node */
-    AUTH_SKEWED,     /* its time is too far from ours */
+    AUTH_SKEWED,     /* its time is too far from ours, or before our start */
     AUTH_REPLAYED,   /* this nonce was seen before */
     AUTH_FULL,       /* cannot remember the nonce: too many at once */
     AUTH_VERDICTS
@@ -69,10 +68,13 @@ struct auth_claims {
 };
 
 struct auth_options {
-    struct span secret;   /* copied; not empty */
+    struct span secret;   /* copied, and wiped at the end; not empty */
     const char *node;     /* our id; copied; auth_node_valid */
     uint64_t max_skew_ms; /* between the sender's clock and ours */
-    size_t max_nonces;    /* 0: AUTH_NONCES; about 48 bytes each when used */
+    size_t max_nonces;    /* 0: AUTH_NONCES; 32 to 64 bytes each when used */
+    /* Wall clock when this program started: what was signed earlier may have
+     * been accepted then, and is refused as skewed. 0: no such bound. */
+    int64_t started_ms;
 };
 
 struct auth *auth_new(const struct auth_options *options);

@@ -3,16 +3,20 @@
  * configuration say, put together. Pure: time is an argument.
  *
  * Each node writes one row into the node table of every site that it can
- * reach, and reads all rows there. A row is listed while its heartbeat is
- * younger than MEMBERSHIP_TTL_MS. A member is
+ * reach, and reads all rows there. A row counts until its heartbeat is
+ * MEMBERSHIP_TTL_MS old. A site that could not be read for that long is away:
+ * its rows stay as they were. A member is
  *
- * - present while at least one site's latest reading lists it, or it is static;
- * - orphaned when no reading lists it, but a site that listed it last cannot
- *   be read now: nobody knows; the owner keeps it while it answers probes;
+ * - present when a site that is not away has a row of it, or it is static;
+ * - orphaned when only sites that are away have: nobody knows, and the owner
+ *   keeps it while it answers probes;
  * - gone otherwise.
  *
- * Node ids are unique; the incarnation tells a node that was restarted, or
- * moved, from itself before. One thread.
+ * A Redis that lost its table takes nobody away: rows that it no longer lists
+ * stay for MEMBERSHIP_TTL_MS, in which their nodes write them anew.
+ *
+ * Rows are keyed by node id and incarnation, a random number of each start:
+ * of two incarnations the one with the younger heartbeat counts. One thread.
  */
 #ifndef CLUSTER_MEMBERSHIP_H
 #define CLUSTER_MEMBERSHIP_H
@@ -39,11 +43,12 @@ struct membership_node {
     char incarnation[MEMBERSHIP_INCARNATION_SIZE];
 };
 
-/* Adds a row's payload, "v=1 site=S url=U inc=I", without the id. */
-void membership_print(const struct membership_node *node, struct buf *payload);
-/* Reads one, of a row with this id. False, and *node untouched, when any of it
- * is not exactly as membership_print writes it. */
-bool membership_parse(struct span id, struct span payload,
+/* Adds a row's key, "ID/INCARNATION", and its payload, "v=1 site=S url=U". */
+void membership_print(const struct membership_node *node, struct buf *key,
+                      struct buf *payload);
+/* Reads a row. False, and *node untouched, when any of it is not exactly as
+ * membership_print writes it. */
+bool membership_parse(struct span key, struct span payload,
                       struct membership_node *node);
 /* Whether a URL may be a node's: "http://" host [":" port], and that is all;
  * the host a name, an IPv4 or a bracketed IPv6 address; at most
@@ -52,39 +57,48 @@ bool membership_url_valid(struct span url);
 
 struct membership;
 
-/* `own_id` never becomes a member. Both are copied. Sites are numbered from 0
- * to site_count - 1 by the caller. */
-struct membership *membership_new(const char *own_id, size_t site_count);
+/* A node of `own`'s id never becomes a member. Copied. Sites are numbered from
+ * 0 to site_count - 1 by the caller. */
+struct membership *membership_new(const struct membership_node *own,
+                                  size_t site_count);
 void membership_free(struct membership **membership);
 
 /* A row as read from a site's table. Borrowed. */
 struct membership_row {
-    struct span id;
+    struct span key;
     struct span payload;
-    uint64_t age_ms; /* since its heartbeat, by one clock at that site */
+    uint64_t age_ms; /* of its heartbeat */
 };
 
-/* Replaces what is known from one site by a reading of its whole table. Gives
- * how many rows were no nodes' (foreign or damaged: left out). */
-size_t membership_read(struct membership *membership, size_t site,
-                       const struct membership_row *rows, size_t count,
-                       uint64_t now_ms);
-/* A site could not be read. What it listed last stays as orphaned once
- * MEMBERSHIP_TTL_MS passed since the last good reading. */
+struct membership_reading {
+    size_t foreign; /* rows that are no node's: left out */
+    bool twin; /* another node has our id, and its heartbeat is younger than
+                * half of MEMBERSHIP_TTL_MS. Right after a restart that is this
+                * node's own past. */
+};
+
+/* A site's whole table was read. */
+struct membership_reading membership_read(struct membership *membership,
+                                          size_t site,
+                                          const struct membership_row *rows,
+                                          size_t count, uint64_t now_ms);
+/* A site could not be read, or did not answer yet. */
 void membership_unread(struct membership *membership, size_t site,
                        uint64_t now_ms);
-/* Replaces the static members. A row of the same id takes precedence. */
+/* Replaces the static members. Rows of the same id take precedence. */
 void membership_set_static(struct membership *membership,
                            const struct membership_node *nodes, size_t count);
 /* Forgets an orphan, until a site lists it again. */
 void membership_forget(struct membership *membership, const char *id);
 
-enum membership_state { MEMBERSHIP_PRESENT, MEMBERSHIP_ORPHANED };
+struct membership_member {
+    struct membership_node node;
+    bool is_static; /* in no table */
+    bool orphaned;
+};
 
-/* Calls fn for each member, ordered by id. fn must not change `membership`. */
-typedef void (*membership_fn)(void *arg, const struct membership_node *node,
-                              enum membership_state state);
-void membership_each(const struct membership *membership, membership_fn fn,
-                     void *arg);
+/* All members, ordered by id. Valid until the next call but this. */
+const struct membership_member *membership_list(struct membership *membership,
+                                                size_t *count);
 
 #endif

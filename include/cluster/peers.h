@@ -41,20 +41,19 @@ struct peers_options {
     /* By the index of conf->sites; a site without Redis has NULL. Borrowed,
      * the array is copied. */
     struct bus *const *buses;
-    struct fetch_pool *pool; /* of the control loop; borrowed */
-    struct auth *auth;       /* borrowed */
-    const struct bloom *bloom; /* keys of the store; borrowed; or NULL */
+    struct fetch_pool *pool;   /* of the control loop; borrowed */
+    struct auth *auth;         /* borrowed */
+    const struct bloom *bloom; /* of the store's keys; borrowed; or NULL */
     /* This node's URL for others; NULL: conf->advertise. Copied. */
     const char *url;
 };
 
-/* On the control thread, all of these. Starts at once; nothing is known until
- * the loop runs. Does nothing at all where conf->peers.enabled is false. */
+/* On the control thread, both of these. Starts at once; nothing is known until
+ * the loop runs. Has no peers at all where conf->peers.enabled is false. What
+ * it reads of `conf` does not change with a reload. */
 struct peers *peers_new(const struct peers_options *options);
-/* Takes over what a reload changed: static peers, intervals, time limits. */
-void peers_reconfigure(struct peers *peers, struct conf *conf);
-/* Takes our row out of the tables as far as that goes without waiting, and
- * stops. Workers must have stopped choosing. */
+/* Stops. Others see our row age for MEMBERSHIP_TTL_MS more. Workers must have
+ * stopped choosing; buses, pool and bloom must still be there. */
 void peers_free(struct peers **peers);
 
 /* ---- any registered thread ---- */
@@ -116,8 +115,8 @@ struct peer_status {
     uint64_t since_ms;      /* how long in this state of rtt */
 };
 
-/* Any registered thread; fn is called before this returns, by id. Our own
- * node is not among them. */
+/* Any registered thread; fn is called before this returns, nearest first. Our
+ * own node is not among them. */
 typedef void (*peers_status_fn)(void *arg, const struct peer_status *status);
 void peers_each(const struct peers *peers, peers_status_fn fn, void *arg);
 

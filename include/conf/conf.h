@@ -108,7 +108,8 @@ struct conf {
 
 /* Reads the file and those it includes, and checks everything. NULL when there
  * is an error: `problems` then says what, all of it (up to
- * CONF_PROBLEMS_MAX). Warnings may come with a snapshot too. */
+ * CONF_PROBLEMS_MAX). Warnings may come with a snapshot too. `problems` is
+ * zeroed by the caller. */
 struct conf *conf_load(const char *path, struct conf_problems *problems);
 
 /* Any thread. The last reference frees it. */

@@ -75,13 +75,13 @@ struct fetch_request {
 };
 
 struct fetch_head {
-    unsigned status;               /* 200 to 599 */
-    unsigned minor;                /* of HTTP/1.x: 0 or 1 */
-    const struct fields *fields;   /* in order, hop-by-hop ones still in */
-    int64_t content_length;        /* as the field says; -1: none */
-    bool no_body;                  /* HEAD, 204, 304 */
-    bool close_delimited;          /* a cut-off body cannot be told from a
-                                    * whole one */
+    unsigned status;             /* 200 to 599 */
+    unsigned minor;              /* of HTTP/1.x: 0 or 1 */
+    const struct fields *fields; /* in order, hop-by-hop ones still in */
+    int64_t content_length;      /* as the field says; -1: none */
+    bool no_body;                /* HEAD, 204, 304 */
+    bool close_delimited;        /* a cut-off body cannot be told from a
+                                  * whole one */
 };
 
 struct fetch_result {

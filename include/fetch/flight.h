@@ -6,8 +6,8 @@
  * A `struct flight` is embedded in the fill. It belongs to a loop, its owner's,
  * never to one client. Its states, and who moves it:
  *
- *   WAITING --flight_sent--> SENT --flight_publish--> HEAD --flight_end--> ENDED
- *      any state but ENDED --flight_end--> ENDED
+ *   WAITING --flight_sent--> SENT --flight_publish--> HEAD --flight_end-->
+ * ENDED any state but ENDED --flight_end--> ENDED
  *
  * Two ways to join:
  * - flight_join: any open flight will do, also one long under way.
@@ -107,6 +107,9 @@ struct flight *flight_join(struct flight_table *table, struct hash128 key,
 struct flight *flight_join_strict(struct flight_table *table,
                                   struct hash128 key, flight_make_fn make,
                                   void *ctx, enum flight_role *role);
+
+/* Whether flight_join would find one now. Any thread. */
+bool flight_running(struct flight_table *table, struct hash128 key);
 
 struct flight *flight_ref(struct flight *flight);
 void flight_unref(struct flight **flight);

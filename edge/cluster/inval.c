@@ -1,0 +1,337 @@
+#include "inval_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* At an overflow this part of the nodes is dropped, at most so many at once,
+ * so that the control thread is not held up. */
+#define DROP_PART 8
+#define DROP_MAX 4096
+
+/* ---- lengths of prefixes ---- */
+
+static struct inval_lengths *
+lengths_of(struct inval *inval)
+{
+    /* Only the control thread stores it, and calls this. */
+    return atomic_load_explicit(&inval->lengths, memory_order_relaxed);
+}
+
+static void
+free_lengths(struct grace_defer *defer)
+{
+    free(CONTAINER_OF(defer, struct inval_lengths, defer));
+}
+
+static void
+publish_lengths(struct inval *inval, struct inval_lengths *lengths)
+{
+    struct inval_lengths *old = lengths_of(inval);
+
+    atomic_store_explicit(&inval->lengths, lengths, memory_order_release);
+    grace_defer(&old->defer, free_lengths);
+}
+
+/* Where `length` is, or would be put in. */
+static size_t
+length_slot(const struct inval_lengths *lengths, uint32_t length)
+{
+    size_t i = 0;
+
+    while (i < lengths->count && lengths->length[i] < length)
+        i++;
+    return i;
+}
+
+/* The length under which a prefix is kept: its own, or when there are too many
+ * different ones the longest known that is shorter; 0 for none, which is the
+ * host. To invalidate more than was asked is safe. */
+static uint32_t
+length_for(struct inval *inval, uint32_t length)
+{
+    struct inval_lengths *old = lengths_of(inval);
+    size_t slot = length_slot(old, length);
+
+    if (slot < old->count && old->length[slot] == length)
+        return length;
+    if (old->count == INVAL_LENGTHS)
+        return slot > 0 ? old->length[slot - 1] : 0;
+    struct inval_lengths *new = mem_alloc(sizeof(*new));
+    size_t after = old->count - slot;
+
+    *new = *old;
+    memmove(&new->length[slot + 1], &new->length[slot],
+            after * sizeof(new->length[0]));
+    memmove(&inval->uses[slot + 1], &inval->uses[slot],
+            after * sizeof(inval->uses[0]));
+    new->length[slot] = length;
+    inval->uses[slot] = 0;
+    new->count++;
+    publish_lengths(inval, new);
+    return length;
+}
+
+static void
+length_used(struct inval *inval, uint32_t length)
+{
+    if (length > 0)
+        inval->uses[length_slot(lengths_of(inval), length)]++;
+}
+
+static void
+length_unused(struct inval *inval, uint32_t length)
+{
+    struct inval_lengths *old = lengths_of(inval);
+    size_t slot = length_slot(old, length);
+
+    if (length == 0 || --inval->uses[slot] > 0)
+        return;
+    struct inval_lengths *new = mem_alloc(sizeof(*new));
+    size_t after = old->count - slot - 1;
+
+    *new = *old;
+    memmove(&new->length[slot], &new->length[slot + 1],
+            after * sizeof(new->length[0]));
+    memmove(&inval->uses[slot], &inval->uses[slot + 1],
+            after * sizeof(inval->uses[0]));
+    new->count--;
+    publish_lengths(inval, new);
+}
+
+/* ---- nodes ---- */
+
+static void
+free_node(struct grace_defer *defer)
+{
+    free(CONTAINER_OF(defer, struct inval_node, u.defer));
+}
+
+static void
+drop_oldest(struct inval *inval)
+{
+    struct inval_node *node =
+        list_first(&inval->by_age, struct inval_node, u.by_age);
+
+    list_remove(&node->u.by_age);
+    CHECK(table_remove(inval->table, &node->node));
+    length_unused(inval, node->length);
+    inval->nodes--;
+    grace_defer(&node->u.defer, free_node);
+}
+
+/* The floor is raised before anything is dropped (invariant 3). The numbers
+ * need not go on: what was checked and found valid stays so. */
+static void
+make_room(struct inval *inval)
+{
+    size_t drop = inval->nodes / DROP_PART;
+    const struct inval_node *node = NULL;
+    struct list_link *link = &inval->by_age;
+
+    drop = drop < 1 ? 1 : drop > DROP_MAX ? DROP_MAX : drop;
+    for (size_t i = 0; i < drop; i++)
+        link = link->next;
+    node = CONTAINER_OF(link, struct inval_node, u.by_age);
+    if (node->seq > atomic_load_explicit(&inval->floor, memory_order_relaxed))
+        atomic_store_explicit(&inval->floor, node->seq, memory_order_release);
+    for (size_t i = 0; i < drop; i++)
+        drop_oldest(inval);
+    counter_add(COUNTER_FLOOR_OVERFLOW, 1);
+    LOG(LOG_WARN,
+        "invalidations: the tables are full at %zu entries; the oldest %zu "
+        "were dropped, and what is stored since before them will be "
+        "revalidated; raise `invalidation_memory` if this comes often",
+        inval->nodes + drop, drop);
+}
+
+static struct inval_node *
+get_node(struct inval *inval, struct hash128 key, uint32_t length)
+{
+    struct inval_node *node = inval_lookup(inval, key);
+
+    if (node != NULL) {
+        list_remove(&node->u.by_age);
+        return node;
+    }
+    node = mem_zalloc(sizeof(*node));
+    node->key = key;
+    node->length = length;
+    inval->nodes++;
+    return node;
+}
+
+static void
+set_mark(struct inval_marks *marks, bool *local_hard,
+         const struct inval_entry *entry, bool local, uint64_t seq)
+{
+    atomic_store_explicit(entry->soft ? &marks->soft : &marks->hard, seq,
+                          memory_order_release);
+    if (local) {
+        *local_hard = *local_hard || !entry->soft;
+        atomic_store_explicit(&marks->local, seq, memory_order_release);
+    } else if (!entry->soft || !*local_hard) {
+        /* Now everybody knows what only we knew. After the mark above, so that
+         * no copy slips through between the two. */
+        *local_hard = false;
+        atomic_store_explicit(&marks->local, 0, memory_order_release);
+    }
+}
+
+/* Where an entry stands in the table; *length is not 0 for a prefix. */
+static struct hash128
+key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
+{
+    char lower[INVAL_HOST_MAX];
+
+    *length = 0;
+    if (entry->kind == INVAL_TAG)
+        return inval_tag_hash(entry->value);
+    CHECK(entry->host.len <= sizeof(lower));
+    for (size_t i = 0; i < entry->host.len; i++) {
+        char c = entry->host.ptr[i];
+
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    struct hash128 host =
+        inval_host_key((struct span){lower, entry->host.len});
+
+    if (entry->kind == INVAL_URL)
+        return inval_value_key(host, INVAL_URL, entry->value);
+    if (entry->kind == INVAL_PREFIX && entry->value.len > 0)
+        *length = length_for(inval, (uint32_t)entry->value.len);
+    if (*length == 0)
+        return host;
+    return inval_value_key(host, INVAL_PREFIX,
+                           span_sub(entry->value, 0, *length));
+}
+
+static void
+apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
+{
+    uint32_t length;
+
+    CHECK(entry->value.len <= INVAL_VALUE_MAX);
+    /* Room first: it may take a length of prefixes away. */
+    if (inval->nodes >= inval->nodes_max)
+        make_room(inval);
+    struct hash128 key = key_of(inval, entry, &length);
+    struct inval_node *node = get_node(inval, key, length);
+    bool fresh = node->seq == 0;
+
+    node->seq = inval->next;
+    set_mark(&node->marks, &node->local_hard, entry, local, inval->next);
+    list_push_back(&inval->by_age, &node->u.by_age);
+    if (!fresh)
+        return;
+    length_used(inval, length);
+    table_add(inval->table, &node->node, key.lo);
+}
+
+void
+inval_apply(struct inval *inval, const struct inval_entry *entry, size_t site,
+            uint64_t n)
+{
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    inval->next++;
+    inval->changed = true;
+    if (entry->kind == INVAL_ALL)
+        set_mark(&inval->all, &inval->all_local_hard, entry,
+                 site == INVAL_LOCAL, inval->next);
+    else
+        apply_key(inval, entry, site == INVAL_LOCAL);
+    atomic_store_explicit(&inval->newest, inval->next, memory_order_release);
+    counter_add(COUNTER_INVAL_APPLIED, 1);
+    if (site == INVAL_LOCAL)
+        return;
+    CHECK(site < inval->site_count && inval->sites[site].met);
+    inval->sites[site].n = n;
+    inval_ring_put(inval->sites[site].ring, n, inval->next);
+}
+
+void
+inval_raise_floor(struct inval *inval, enum floor_reason reason)
+{
+    static const enum counter counters[FLOOR_REASONS] = {
+        [FLOOR_START] = COUNTER_COUNT,
+        [FLOOR_HOLE] = COUNTER_FLOOR_HOLE,
+        [FLOOR_TERM] = COUNTER_FLOOR_TERM,
+        [FLOOR_REWIND] = COUNTER_FLOOR_REWIND,
+        [FLOOR_OVERFLOW] = COUNTER_FLOOR_OVERFLOW,
+        [FLOOR_FOREIGN] = COUNTER_FLOOR_FOREIGN,
+    };
+
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    CHECK(reason < FLOOR_REASONS);
+    inval->next++;
+    inval->changed = true;
+    atomic_store_explicit(&inval->floor, inval->next, memory_order_release);
+    if (counters[reason] != COUNTER_COUNT)
+        counter_add(counters[reason], 1);
+}
+
+void
+inval_publish(struct inval *inval)
+{
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    if (!inval->changed)
+        return;
+    inval->changed = false;
+    atomic_store_explicit(&inval->seq, inval->next, memory_order_release);
+    inval_view_publish(inval);
+}
+
+size_t
+inval_entries(const struct inval *inval)
+{
+    return inval->nodes;
+}
+
+size_t
+inval_bytes(const struct inval *inval)
+{
+    return inval->nodes * INVAL_NODE_COST;
+}
+
+/* ---- life ---- */
+
+struct inval *
+inval_new(size_t budget_bytes)
+{
+    struct inval *inval = mem_zalloc(sizeof(*inval));
+
+    TAG_SET(inval, INVAL_TAG_VALUE);
+    inval->nodes_max = budget_bytes / INVAL_NODE_COST;
+    if (inval->nodes_max < INVAL_NODES_MIN)
+        inval->nodes_max = INVAL_NODES_MIN;
+    inval->next = 1;
+    atomic_init(&inval->seq, 1);
+    atomic_init(&inval->floor, 1);
+    inval->table = table_new(1024);
+    list_init(&inval->by_age);
+    atomic_init(&inval->lengths, mem_zalloc(sizeof(struct inval_lengths)));
+    inval_view_publish(inval);
+    return inval;
+}
+
+void
+inval_free(struct inval **inval)
+{
+    struct inval *i = *inval;
+
+    *inval = NULL;
+    if (i == NULL)
+        return;
+    TAG_CHECK(i, INVAL_TAG_VALUE);
+    while (!list_empty(&i->by_age))
+        drop_oldest(i);
+    table_free(&i->table);
+    grace_barrier();
+    inval_view_free(i);
+    free(lengths_of(i));
+    TAG_CLEAR(i);
+    free(i);
+}

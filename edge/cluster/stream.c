@@ -1,0 +1,205 @@
+#include "cluster/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "stream_internal.h"
+
+#define SYNC_POLLS 3 /* how long a sync is good for, in polls */
+
+static void
+add_site(struct streams *streams, const struct streams_options *options,
+         const struct streams_site *site)
+{
+    if (site->redis_host == NULL)
+        return;
+    struct stream *stream = &streams->list[streams->count++];
+    struct bus_options bus = {
+        .site = site->name,
+        .host = site->redis_host,
+        .port = site->redis_port,
+        .connect_timeout_ms = options->connect_timeout_ms,
+        .command_timeout_ms = options->command_timeout_ms,
+        .backoff_max_ms = options->backoff_max_ms,
+    };
+
+    stream->streams = streams;
+    stream->name = mem_strdup(site->name);
+    stream->own =
+        span_eq(span_of(site->name), span_of(options->site));
+    stream->site = inval_site(streams->inval, span_of(site->name));
+    /* The configuration bounds names and number of sites. */
+    CHECK(stream->site != SIZE_MAX);
+    if (stream->own)
+        streams->own = stream;
+    streams->configured = true;
+    stream_start(stream, &bus);
+}
+
+struct streams *
+streams_start(struct loop *control, const struct streams_options *options,
+              struct inval *inval)
+{
+    struct streams *streams = mem_zalloc(sizeof(*streams));
+
+    TAG_SET(streams, STREAMS_TAG);
+    atomic_init(&streams->refs, 1);
+    streams->control = control;
+    streams->inval = inval;
+    streams->site = mem_strdup(options->site);
+    streams->node = mem_strdup(options->node);
+    streams->poll_ms = options->poll_ms;
+    list_init(&streams->jobs);
+    streams->list =
+        mem_zalloc(options->site_count * sizeof(*streams->list) + 1);
+    for (size_t i = 0; i < options->site_count; i++)
+        add_site(streams, options, &options->sites[i]);
+    return streams;
+}
+
+/* "host:port", "[v6]:port": already checked by the configuration. The host is
+ * allocated. */
+static void
+read_address(const char *text, struct streams_site *site)
+{
+    struct span host = span_of(text);
+    size_t colon = host.len;
+    uint64_t port;
+
+    while (colon > 0 && host.ptr[colon - 1] != ':')
+        colon--;
+    CHECK(colon > 0);
+    CHECK(span_u64(span_sub(host, colon, host.len), 65535, &port));
+    host = span_sub(host, 0, colon - 1);
+    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host = span_sub(host, 1, host.len - 1);
+    site->redis_host = mem_strndup(host.ptr, host.len);
+    site->redis_port = (unsigned)port;
+}
+
+struct streams *
+streams_new(struct loop *control, const struct conf *conf, struct inval *inval)
+{
+    struct streams_site *sites =
+        mem_zalloc(conf->site_count * sizeof(*sites) + 1);
+    struct streams_options options = {
+        .site = conf->site,
+        .node = conf->node,
+        .sites = sites,
+        .site_count = conf->site_count,
+        .connect_timeout_ms = conf->redis.timeout_ms,
+        .command_timeout_ms = conf->redis.timeout_ms,
+        .backoff_max_ms = conf->redis.backoff_max_ms,
+        .poll_ms = conf->redis.poll_ms,
+    };
+
+    for (size_t i = 0; i < conf->site_count; i++) {
+        sites[i].name = conf->sites[i].name;
+        if (conf->sites[i].redis[0] != '\0')
+            read_address(conf->sites[i].redis, &sites[i]);
+    }
+    struct streams *streams = streams_start(control, &options, inval);
+
+    for (size_t i = 0; i < conf->site_count; i++)
+        free((void *)(uintptr_t)sites[i].redis_host);
+    free(sites);
+    return streams;
+}
+
+void
+streams_unref(struct streams *streams)
+{
+    if (atomic_fetch_sub(&streams->refs, 1) != 1)
+        return;
+    free(streams->site);
+    free(streams->node);
+    TAG_CLEAR(streams);
+    free(streams);
+}
+
+void
+streams_free(struct streams **streams)
+{
+    struct streams *s = *streams;
+
+    *streams = NULL;
+    if (s == NULL)
+        return;
+    TAG_CHECK(s, STREAMS_TAG);
+    s->closed = true;
+    purge_abandon(s);
+    for (size_t i = 0; i < s->count; i++) {
+        stream_stop(&s->list[i]);
+        free(s->list[i].name);
+    }
+    free(s->list);
+    s->list = NULL;
+    s->count = 0;
+    s->own = NULL;
+    streams_unref(s);
+}
+
+bool
+streams_configured(const struct streams *streams)
+{
+    return streams->configured;
+}
+
+bool
+streams_in_sync(const struct streams *streams)
+{
+    uint64_t now = clock_boot_ns();
+
+    for (size_t i = 0; i < streams->count; i++) {
+        const struct stream *stream = &streams->list[i];
+        uint64_t good = SYNC_POLLS * streams->poll_ms * NS_PER_MS;
+
+        if (!stream->met || stream->cursor.n < stream->last_n ||
+            now - stream->synced_ns > good)
+            return false;
+    }
+    return true;
+}
+
+struct bus *
+streams_bus(struct streams *streams, struct span site)
+{
+    for (size_t i = 0; i < streams->count; i++) {
+        if (span_eq(span_of(streams->list[i].name), site))
+            return streams->list[i].bus;
+    }
+    return NULL;
+}
+
+bool
+streams_status(const struct streams *streams, size_t index,
+               struct stream_status *status)
+{
+    if (index >= streams->count)
+        return false;
+    const struct stream *stream = &streams->list[index];
+
+    *status = (struct stream_status){
+        .site = stream->name,
+        .own = stream->own,
+        .connected = bus_connected(stream->bus),
+        .met = stream->met,
+        .epoch = stream->era.epoch,
+        .term = stream->era.term,
+        .n = stream->cursor.n,
+        .last_n = stream->last_n,
+        .lag = stream->last_n - stream->cursor.n,
+        .synced_ago_ms = UINT64_MAX,
+        .applied = stream->applied,
+        .error = bus_error(stream->bus),
+    };
+    if (stream->met)
+        status->synced_ago_ms =
+            (clock_boot_ns() - stream->synced_ns) / NS_PER_MS;
+    for (size_t i = 0; i < FLOOR_REASONS; i++)
+        status->floors[i] = stream->floors[i];
+    return true;
+}

@@ -1,0 +1,246 @@
+#include "stream_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+static bool
+era_eq(const struct bus_era *a, const struct bus_era *b)
+{
+    return a->epoch == b->epoch && a->term == b->term;
+}
+
+static bool
+id_before(struct bus_id a, struct bus_id b)
+{
+    return a.n < b.n || (a.n == b.n && a.sub < b.sub);
+}
+
+/* ---- floors ---- */
+
+static void
+log_floor(const struct stream *stream, enum floor_reason reason)
+{
+    static const char *const texts[FLOOR_REASONS] = {
+        [FLOOR_START] = "met for the first time",
+        [FLOOR_HOLE] = "entries are missing that were not read in time (they "
+                       "were trimmed or deleted)",
+        [FLOOR_TERM] = "it began another history (Redis was restarted, "
+                       "replaced or emptied)",
+        [FLOOR_REWIND] = "its last number went back (its Redis lost data)",
+        [FLOOR_FOREIGN] = "it has entries that are not ours (find who else "
+                          "writes to it)",
+    };
+
+    LOG(reason == FLOOR_START ? LOG_INFO : LOG_WARN,
+        "stream of site %s: %s: %s; everything stored before is revalidated; "
+        "going on at %016llx/%016llx/%llu",
+        stream->name, floor_reason_name(reason), texts[reason],
+        (unsigned long long)stream->era.epoch,
+        (unsigned long long)stream->era.term,
+        (unsigned long long)stream->cursor.n);
+}
+
+/* Goes on at the cursor, wherever that is. */
+static void
+raise_floor(struct stream *stream, enum floor_reason reason)
+{
+    struct inval *inval = stream->streams->inval;
+
+    stream->floors[reason]++;
+    if (stream->last_n < stream->cursor.n)
+        stream->last_n = stream->cursor.n;
+    inval_site_at(inval, stream->site, stream->era.epoch, stream->era.term,
+                  stream->cursor.n);
+    inval_raise_floor(inval, reason);
+    log_floor(stream, reason);
+}
+
+/* ---- entries ---- */
+
+/* Applies the next entry. False when the floor must be raised for *reason,
+ * which the caller does once it has been through all it holds: a floor is for
+ * everything before it. */
+static bool
+take_entry(struct stream *stream, const struct bus_entry *from,
+           enum floor_reason *reason)
+{
+    struct inval *inval = stream->streams->inval;
+    struct inval_entry entry;
+    bool next = from->id.sub == 0 && from->id.n == stream->cursor.n + 1;
+
+    stream->cursor = from->id;
+    if (from->id.sub != 0 ||
+        !stream_decode(from->items, from->count, &entry)) {
+        *reason = FLOOR_FOREIGN;
+        return false;
+    }
+    inval_apply(inval, &entry, stream->site, from->id.n);
+    stream->applied++;
+    *reason = FLOOR_HOLE;
+    return next;
+}
+
+static void
+took(struct stream *stream)
+{
+    if (stream->last_n < stream->cursor.n)
+        stream->last_n = stream->cursor.n;
+    inval_publish(stream->streams->inval);
+    if (stream->own)
+        purge_look(stream->streams);
+}
+
+static void
+on_pushed(void *arg, const struct bus_era *era, const struct bus_entry *entry)
+{
+    struct stream *stream = arg;
+    enum floor_reason reason;
+
+    if (!stream->met)
+        return; /* the first sync tells where we begin */
+    if (!era_eq(era, &stream->era)) {
+        stream_sync(stream);
+        return;
+    }
+    if (entry->id.n <= stream->cursor.n)
+        return; /* a sync was faster */
+    if (stream->last_n < entry->id.n)
+        stream->last_n = entry->id.n;
+    if (entry->id.n != stream->cursor.n + 1) {
+        stream_sync(stream);
+        return;
+    }
+    if (!take_entry(stream, entry, &reason))
+        raise_floor(stream, reason);
+    took(stream);
+}
+
+/* ---- syncs ---- */
+
+static void
+begin(struct stream *stream, const struct bus_sync *sync,
+      enum floor_reason reason)
+{
+    stream->met = true;
+    stream->era = sync->era;
+    stream->cursor = sync->last;
+    stream->last_n = sync->last.n;
+    raise_floor(stream, reason);
+}
+
+static void
+take_entries(struct stream *stream, const struct bus_sync *sync)
+{
+    bool raise[FLOOR_REASONS] = {false};
+    enum floor_reason reason;
+
+    for (size_t i = 0; i < sync->count; i++) {
+        if (!id_before(stream->cursor, sync->entries[i].id))
+            continue; /* a push was faster */
+        if (!take_entry(stream, &sync->entries[i], &reason))
+            raise[reason] = true;
+    }
+    /* All was read, and yet the end was not reached. */
+    if (sync->count < STREAM_BATCH && id_before(stream->cursor, sync->last)) {
+        stream->cursor = sync->last;
+        raise[FLOOR_HOLE] = true;
+    }
+    for (size_t i = 0; i < FLOOR_REASONS; i++) {
+        if (raise[i])
+            raise_floor(stream, (enum floor_reason)i);
+    }
+}
+
+static void
+on_sync(void *arg, enum err err, const char *why, const struct bus_sync *sync)
+{
+    struct stream *stream = arg;
+    bool again = stream->again;
+
+    (void)why; /* the bus has told */
+    stream->sync = NULL;
+    stream->again = false;
+    if (err != ERR_OK) {
+        if (again && bus_connected(stream->bus))
+            stream_sync(stream);
+        else
+            timer_start(stream->poll, stream->streams->poll_ms);
+        return;
+    }
+    if (!stream->met)
+        begin(stream, sync, FLOOR_START);
+    else if (!era_eq(&sync->era, &stream->era))
+        begin(stream, sync, FLOOR_TERM);
+    else if (id_before(sync->last, stream->sync_from))
+        begin(stream, sync, FLOOR_REWIND);
+    else
+        take_entries(stream, sync);
+    if (stream->last_n < sync->last.n)
+        stream->last_n = sync->last.n;
+    stream->synced_ns = stream->sync_sent_ns;
+    took(stream);
+    if (again || sync->count >= STREAM_BATCH)
+        stream_sync(stream);
+    else
+        timer_start(stream->poll, stream->streams->poll_ms);
+}
+
+void
+stream_sync(struct stream *stream)
+{
+    if (stream->sync != NULL) {
+        stream->again = true;
+        return;
+    }
+    timer_stop(stream->poll);
+    stream->sync_from = stream->cursor;
+    stream->sync_sent_ns = clock_boot_ns();
+    stream->sync = bus_sync(stream->bus, stream->cursor,
+                            stream->met ? STREAM_BATCH : 0, on_sync, stream);
+}
+
+static void
+on_poll(void *arg)
+{
+    stream_sync(arg);
+}
+
+static void
+on_state(void *arg, bool connected, const char *why)
+{
+    (void)why;
+    if (connected)
+        stream_sync(arg);
+}
+
+static void
+on_listening(void *arg)
+{
+    struct stream *stream = arg;
+
+    if (bus_connected(stream->bus))
+        stream_sync(stream);
+}
+
+void
+stream_start(struct stream *stream, const struct bus_options *options)
+{
+    struct bus_events events = {.state = on_state,
+                                .listening = on_listening,
+                                .pushed = on_pushed,
+                                .arg = stream};
+
+    stream->poll = timer_new(stream->streams->control, on_poll, stream);
+    stream->bus = bus_new(stream->streams->control, options, &events);
+    /* Should the connection never come, the poll tells so in the status. */
+    timer_start(stream->poll, stream->streams->poll_ms);
+}
+
+void
+stream_stop(struct stream *stream)
+{
+    bus_cancel(&stream->sync);
+    bus_free(&stream->bus);
+    timer_free(&stream->poll);
+}

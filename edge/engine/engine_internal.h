@@ -1,0 +1,77 @@
+/* What the modules of the engine share among themselves. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "conf/conf.h"
+#include "engine/engine.h"
+#include "engine/plan.h"
+#include "fetch/flight.h"
+#include "fetch/origin.h"
+#include "http/caching.h"
+#include "http/key.h"
+#include "route/route.h"
+
+/* What a route means, made ready for use on every request. */
+struct policy {
+    const struct conf_route *route;
+    struct plan_policy plan;
+    struct caching_policy caching;
+    struct key_policy key;
+    struct origin *origin; /* a reference */
+    uint64_t max_stale_s;
+};
+
+/* A configuration in force: immutable, any thread, counted. */
+struct snapshot {
+    _Atomic unsigned refs;
+    struct conf *conf;
+    struct router *router;
+    struct origin **origins; /* by the index of conf->origins */
+    struct policy *policies; /* by the index of conf->routes */
+};
+
+struct engine {
+    struct engine_parts parts;
+    struct flight_table *flights;
+    pthread_mutex_t mutex; /* guards snapshot and workers */
+    struct snapshot *snapshot;
+    struct list_link workers;
+};
+
+/* A worker's hold on a snapshot, counted without atomics: the transactions
+ * that began under it keep it, and cost other workers nothing. */
+struct snapshot_use {
+    struct snapshot *snapshot;
+    unsigned users; /* the worker itself, while it is in force, is one */
+};
+
+struct worker {
+    struct engine *engine;
+    struct loop *loop;
+    struct fetch_pool *fetch;
+    struct access_lines *lines; /* of the access log; NULL: none */
+    struct snapshot_use *use;   /* in force here */
+    struct watcher *news;       /* a new snapshot is there */
+    struct list_link link;      /* in the engine */
+    struct list_link fills;     /* that this worker owns */
+    size_t fill_count;
+    size_t purges;              /* submitted, and not answered yet */
+    struct tx *tx_free;         /* kept for the next request */
+    unsigned index;
+};
+
+struct snapshot *snapshot_new(struct conf *conf, const struct snapshot *old);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot **snapshot);
+struct snapshot_use *snapshot_use_ref(struct snapshot_use *use);
+void snapshot_use_unref(struct snapshot_use **use);
+/* The policy of the route that a request takes; NULL when none matches. */
+const struct policy *snapshot_find(const struct snapshot *snapshot,
+                                   struct span host, struct span path,
+                                   struct span method);
+
+#endif

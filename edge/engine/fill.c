@@ -1,0 +1,573 @@
+/*
+ * The life of a fill: made, asking, its body, over. What a response is worth
+ * is judged in fill_judge.c; peers are asked in fill_peer.c.
+ */
+#include "fill_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/watcher.h"
+#include "cluster/inval.h"
+#include "fill_upload_internal.h"
+#include "http/conditional.h"
+#include "http/vary.h"
+#include "store/store.h"
+
+/* Room is asked of the store's budget in steps of this. */
+#define RESERVE_STEP ((size_t)64 * 1024)
+#define DISCARD_MAX ((size_t)64 * 1024)
+
+static void on_nudge(void *arg);
+
+struct fill *
+fill_of(struct flight *flight)
+{
+    struct fill *fill = CONTAINER_OF(flight, struct fill, flight);
+
+    TAG_CHECK(fill, FILL_TAG);
+    return fill;
+}
+
+/* The last reference has gone; any thread. */
+static void
+fill_release(struct flight *flight)
+{
+    struct fill *fill = fill_of(flight);
+
+    CHECK(fill->fetch == NULL && fill->reserved == 0);
+    flight_fini(&fill->flight);
+    watcher_unref(&fill->nudge);
+    pack_unref(&fill->request);
+    pack_unref(&fill->upstream);
+    pack_unref(&fill->fields);
+    pack_unref(&fill->stored_fields);
+    vary_free(&fill->vary);
+    blob_unref(&fill->body);
+    object_unref(&fill->object);
+    object_unref(&fill->base);
+    snapshot_unref(&fill->snapshot);
+    fill_upload_free(&fill->upload);
+    free(fill->key_text);
+    free(fill->method);
+    free(fill->target);
+    free(fill->resume_etag);
+    TAG_CLEAR(fill);
+    free(fill);
+}
+
+static bool
+method_is_safe(struct span method)
+{
+    return span_eq(method, SPAN("GET")) || span_eq(method, SPAN("HEAD")) ||
+           span_eq(method, SPAN("OPTIONS")) || span_eq(method, SPAN("TRACE"));
+}
+
+static struct key
+key_copy(const struct key *key, char **text)
+{
+    struct key copy = *key;
+
+    *text = mem_strndup(key->text.ptr, key->text.len);
+    copy.text.ptr = *text;
+    copy.host.ptr = *text + (key->host.ptr - key->text.ptr);
+    copy.path_query.ptr = *text + (key->path_query.ptr - key->text.ptr);
+    return copy;
+}
+
+struct fill *
+fill_new(const struct fill_spec *spec)
+{
+    struct fill *fill = mem_zalloc(sizeof(*fill));
+    struct worker *worker = spec->worker;
+
+    TAG_SET(fill, FILL_TAG);
+    fill->worker = worker;
+    fill->snapshot = snapshot_ref(spec->snapshot);
+    fill->policy = spec->policy;
+    fill->nudge = watcher_new(worker->loop, on_nudge, fill);
+    fill->key = key_copy(spec->key, &fill->key_text);
+    fill->method = mem_strndup(spec->method.ptr, spec->method.len);
+    fill->target = mem_strndup(spec->target->path_query.ptr,
+                               spec->target->path_query.len);
+    fill->request = pack_new(spec->request);
+    fill->upstream = pack_new(spec->upstream);
+    fill->base = spec->base ? object_ref(spec->base) : NULL;
+    for (size_t i = 0; i < spec->peer_count && i < FILL_PEERS_MAX; i++)
+        fill->peers[fill->peer_count++] = spec->peers[i];
+    fill->peer_stale = spec->peer_stale;
+    fill->strict = spec->strict;
+    fill->shared = spec->shared;
+    fill->store = spec->store;
+    fill->safe = method_is_safe(spec->method);
+    fill->has_body = spec->has_body;
+    fill->body_len = spec->body_len;
+    fill->length = -1;
+    fill->resuming = spec->resume_etag.len > 0;
+    fill->resume_at = spec->resume_at;
+    fill->resume_etag =
+        mem_strndup(spec->resume_etag.ptr, spec->resume_etag.len);
+    if (fill->has_body)
+        fill->upload = fill_upload_new();
+    flight_init(&fill->flight, fill->nudge, fill_release);
+    list_init(&fill->link);
+    return fill;
+}
+
+void
+fill_lead(struct fill *fill, struct fill_client *lead)
+{
+    fill->lead = lead;
+}
+
+void
+fill_leave(struct fill **fill)
+{
+    struct fill *f = *fill;
+
+    if (f == NULL)
+        return;
+    /* The nudge must come after the reference has gone, when the fill may be
+     * gone too: so it is held on its own. */
+    struct watcher *nudge = watcher_ref(f->nudge);
+    struct flight *flight = &f->flight;
+
+    *fill = NULL;
+    flight_unref(&flight);
+    watcher_wake(nudge);
+    watcher_unref(&nudge);
+}
+
+/* ---- the end ---- */
+
+/* Gives back what only a running fill holds; the rest goes with the last
+ * reference. The fill may be gone on return. */
+static void
+fill_over(struct fill *fill)
+{
+    struct flight *flight = &fill->flight;
+
+    fetch_cancel(&fill->fetch);
+    if (fill->reserved > 0)
+        store_release(fill->worker->engine->parts.store, fill->reserved);
+    fill->reserved = 0;
+    fill->lead = NULL;
+    list_remove(&fill->link);
+    fill->worker->fill_count--;
+    struct watcher *nudge = watcher_ref(fill->nudge);
+
+    watcher_close(&nudge);
+    flight_end(&flight);
+}
+
+void
+fill_publish(struct fill *fill, enum fill_outcome outcome)
+{
+    CHECK(fill->outcome == FILL_PENDING && outcome != FILL_PENDING);
+    fill->outcome = outcome;
+    /* What ends without a response is seen at its end. */
+    if (outcome == FILL_RESPONSE || outcome == FILL_UPDATED)
+        flight_publish(&fill->flight);
+}
+
+void
+fill_fail(struct fill *fill, enum err err, const char *proxy_error,
+          const char *detail)
+{
+    if (fill->outcome != FILL_PENDING)
+        return;
+    fill->error = err;
+    fill->proxy_error = proxy_error;
+    snprintf(fill->detail, sizeof(fill->detail), "%s", detail);
+    fill_publish(fill, FILL_FAILED);
+}
+
+/* ---- the body ---- */
+
+void
+fill_slide(struct fill *fill)
+{
+    struct store *store = fill->worker->engine->parts.store;
+
+    fill->keeps = false;
+    if (fill->reserved > 0)
+        store_release(store, fill->reserved);
+    fill->reserved = 0;
+    /* A slow reader may be left behind only if it can go on by itself: with a
+     * strong validator (RFC 9110 section 13.1.5). */
+    blob_slide(fill->body, FILL_WINDOW,
+               fill->shareable && fill->caching.etag_strong, fill->nudge);
+}
+
+/* Makes sure the budget covers what the body takes; else it slides. */
+static void
+reserve(struct fill *fill, size_t more)
+{
+    struct store *store = fill->worker->engine->parts.store;
+    uint64_t max = fill->snapshot->conf->max_object_bytes;
+    size_t need = blob_cost(fill->body) + more;
+
+    if (blob_len(fill->body) + more > max) {
+        fill_slide(fill);
+        return;
+    }
+    if (need <= fill->reserved)
+        return;
+    size_t step = need - fill->reserved;
+
+    step = (step + RESERVE_STEP - 1) / RESERVE_STEP * RESERVE_STEP;
+    if (store_reserve(store, step))
+        fill->reserved += step;
+    else
+        fill_slide(fill);
+}
+
+static enum err
+on_body(void *ctx, const void *data, size_t len)
+{
+    struct fill *fill = ctx;
+
+    /* Of no use (a peer's miss, say): read on a little all the same, so that
+     * the connection can be used again. */
+    if (fill->body == NULL) {
+        fill->discarded += len;
+        return fill->discarded <= DISCARD_MAX ? ERR_OK : ERR_CANCELLED;
+    }
+    if (fill->keeps)
+        reserve(fill, len);
+    enum err err = blob_append(fill->body, data, len);
+
+    fill->paused = err == ERR_AGAIN;
+    return err;
+}
+
+static enum err
+on_read(void *ctx, void *buffer, size_t max, size_t *len)
+{
+    struct fill *fill = ctx;
+    enum err err = fill_upload_take(fill->upload, buffer, max, len);
+
+    if (fill->lead != NULL)
+        fill->lead->room(fill->lead->client);
+    return err;
+}
+
+static void
+on_interim(void *ctx, unsigned status, const struct fields *fields)
+{
+    struct fill *fill = ctx;
+
+    if (fill->lead != NULL && fill->peer_count == 0)
+        fill->lead->interim(fill->lead->client, status, fields);
+}
+
+static void
+on_head(void *ctx, const struct fetch_head *head)
+{
+    struct fill *fill = ctx;
+
+    if (fill->peer_count == 0)
+        origin_report(fill->policy->origin, fill->server, true,
+                      clock_boot_ns());
+    fill->received_ns = clock_boot_ns();
+    fill_judge(fill, head);
+}
+
+/* ---- asking ---- */
+
+/* Another server of the group, for what may be sent twice. */
+static bool
+may_retry(const struct fill *fill, const struct fetch_result *result)
+{
+    const struct conf_origin *conf = fill->policy->route->origin;
+    bool never_sent = !result->connected;
+
+    return !result->head_seen && fill->outcome == FILL_PENDING &&
+           fill->attempts <= conf->retries && !fill->has_body &&
+           (fill->safe || never_sent) && result->err != ERR_CANCELLED &&
+           result->err != ERR_PROTOCOL &&
+           origin_count(fill->policy->origin) > 1;
+}
+
+static void
+origin_over(struct fill *fill, const struct fetch_result *result)
+{
+    struct fill *f = fill;
+    bool ok = result->err == ERR_OK;
+
+    if (!result->head_seen && result->err != ERR_CANCELLED)
+        origin_report(f->policy->origin, f->server, false, clock_boot_ns());
+    counter_add(ok ? COUNTER_ORIGIN_OK : COUNTER_ORIGIN_ERROR, 1);
+    if (may_retry(f, result)) {
+        fill_ask_again(f);
+        return;
+    }
+    fill_fail(f, result->err, result->proxy_error, result->detail);
+    if (f->body != NULL && blob_state(f->body) == ERR_AGAIN) {
+        blob_finish(f->body, result->err);
+        if (ok && f->keeps)
+            fill_keep(f);
+    }
+    fill_over(f);
+}
+
+static void
+peer_over(struct fill *fill, const struct fetch_result *result)
+{
+    const struct peer_choice *peer = &fill->peers[fill->peer_next - 1];
+    struct engine *engine = fill->worker->engine;
+    bool answered = result->head_seen;
+    uint64_t us = (fill->received_ns - fill->attempt_ns) / 1000;
+
+    peers_report(engine->parts.peers, peer->node, answered,
+                 answered && result->reused && peer->kind == PEER_HOLDER ? us
+                                                                         : 0);
+    if (!answered)
+        counter_add(COUNTER_PEER_ASKED_ERROR, 1);
+    if (fill->outcome == FILL_PENDING) {
+        if (!fill_ask_peer(fill)) {
+            fill_publish(fill, FILL_NO_PEER);
+            fill_over(fill);
+        }
+        return;
+    }
+    if (fill->body != NULL && blob_state(fill->body) == ERR_AGAIN) {
+        blob_finish(fill->body, result->err);
+        if (result->err == ERR_OK && fill->keeps)
+            fill_keep(fill);
+    }
+    fill_over(fill);
+}
+
+static void
+on_done(void *ctx, const struct fetch_result *result)
+{
+    struct fill *fill = ctx;
+
+    TAG_CHECK(fill, FILL_TAG);
+    fill->fetch = NULL;
+    if (fill->peer_count > 0)
+        peer_over(fill, result);
+    else
+        origin_over(fill, result);
+}
+
+static const struct fetch_ops ops = {
+    .on_interim = on_interim,
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_read = on_read,
+    .on_done = on_done,
+};
+
+const struct fetch_ops *
+fill_fetch_ops(void)
+{
+    return &ops;
+}
+
+/* What the fields of the client become when the cache itself asks. */
+static void
+add_own_fields(struct fill *fill, struct fields *fields)
+{
+    fields_add_all(fields, pack_fields(fill->upstream));
+    if (fill->strict) {
+        fields_remove(fields, SPAN("Cache-Control"));
+        fields_remove(fields, SPAN("Pragma"));
+        fields_add(fields, SPAN("Cache-Control"), SPAN("no-cache"));
+    }
+    if (fill->base != NULL)
+        conditional_for_validation(pack_fields(fill->base->fields),
+                                   fill->strict, fields);
+}
+
+/* Adds what asks only for the rest of a body: see tx_resume. The two values
+ * live in `range` and the fill. */
+static void
+add_resume_fields(struct fill *fill, struct fields *fields, struct buf *range)
+{
+    if (!fill->resuming)
+        return;
+    fields_remove(fields, SPAN("Range"));
+    fields_remove(fields, SPAN("If-Range"));
+    buf_printf(range, "bytes=%llu-", (unsigned long long)fill->resume_at);
+    fields_add(fields, SPAN("Range"), buf_span(range));
+    fields_add(fields, SPAN("If-Range"), span_of(fill->resume_etag));
+}
+
+static void
+no_server_left(struct fill *fill)
+{
+    fill_fail(fill, ERR_REFUSED, "destination_unavailable",
+              "no server of the origin group could be reached");
+    fill_over(fill);
+}
+
+void
+fill_ask_again(struct fill *fill)
+{
+    const struct conf_origin *conf = fill->policy->route->origin;
+    struct fields fields = {0};
+    struct buf range = {0};
+    struct span url;
+
+    fill->attempt_ns = clock_boot_ns();
+    if (!origin_pick(fill->policy->origin, fill->attempt_ns, &fill->tried,
+                     &fill->server, &url)) {
+        no_server_left(fill);
+        return;
+    }
+    fill->attempts++;
+    snprintf(fill->upstream_name, sizeof(fill->upstream_name), "origin %s",
+             conf->name);
+    add_own_fields(fill, &fields);
+    add_resume_fields(fill, &fields, &range);
+    struct fetch_request request = {
+        .method = span_of(fill->method),
+        .url_base = url,
+        .target = span_of(fill->target),
+        .fields = &fields,
+        .has_body = fill->has_body,
+        .body_len = fill->body_len,
+        .connect_timeout_ms = conf->connect_timeout_ms,
+        .first_byte_timeout_ms = conf->first_byte_timeout_ms,
+        .idle_timeout_ms = conf->idle_timeout_ms,
+        .tls_verify = conf->tls_verify,
+        .ca_file = conf->ca_file[0] != '\0' ? conf->ca_file : NULL,
+        .idempotent = fill->safe && !fill->has_body,
+    };
+    fill->fetch = fetch_start(fill->worker->fetch, &request, &ops, fill);
+    fields_fini(&fields);
+    buf_fini(&range);
+}
+
+/* The moment that decides what the answer may be used for (L1): the position
+ * is read, then the batch is closed, then the request goes out. */
+static void
+fill_send(struct fill *fill)
+{
+    struct inval *inval = fill->worker->engine->parts.inval;
+
+    fill->position = inval_seq(inval);
+    fill->sent_ns = clock_boot_ns();
+    fill->answer_position = fill->position;
+    flight_sent(&fill->flight);
+    if (fill->base != NULL) {
+        struct inval_subject subject = {
+            .host = fill->base->key.host,
+            .path = fill->base->key.path_query,
+            .tags = fill->base->tags,
+            .tag_count = fill->base->tag_count,
+        };
+
+        /* A hard purge came since: a 304 must not bring the copy back. */
+        if (inval_check(inval, &subject, fill->base->position) ==
+            VALIDITY_HARD)
+            object_unref(&fill->base);
+    }
+    if (fill->peer_count == 0) {
+        fill_ask_again(fill);
+    } else if (!fill_ask_peer(fill)) {
+        fill_publish(fill, FILL_NO_PEER);
+        fill_over(fill);
+    }
+}
+
+void
+fill_start(struct fill *fill)
+{
+    TAG_CHECK(fill, FILL_TAG);
+    CHECK(fill->sent_ns == 0);
+    list_push_back(&fill->worker->fills, &fill->link);
+    fill->worker->fill_count++;
+    if (flight_may_send(&fill->flight))
+        fill_send(fill);
+}
+
+/* ---- news ---- */
+
+/* Nobody waits for it, and it is not worth finishing for the store. */
+static bool
+unwanted(struct fill *fill)
+{
+    if (fill->lead != NULL)
+        return false;
+    if (fill->outcome == FILL_RESPONSE && fill->keeps)
+        return false;
+    if (fill->outcome == FILL_PENDING && fill->store && fill->sent_ns != 0)
+        return false;
+    if (fill->body != NULL && blob_readers(fill->body) > 0)
+        return false;
+    return flight_close_unwanted(&fill->flight);
+}
+
+static void
+on_nudge(void *arg)
+{
+    struct fill *fill = arg;
+
+    TAG_CHECK(fill, FILL_TAG);
+    if (flight_state(&fill->flight) == FLIGHT_ENDED)
+        return;
+    if (unwanted(fill)) {
+        fill_fail(fill, ERR_CANCELLED, NULL, "nobody waits for it any more");
+        if (fill->body != NULL && blob_state(fill->body) == ERR_AGAIN)
+            blob_finish(fill->body, ERR_CANCELLED);
+        fill_over(fill);
+        return;
+    }
+    if (fill->sent_ns == 0) {
+        if (flight_may_send(&fill->flight))
+            fill_send(fill);
+        return;
+    }
+    if (fill->paused && fill->fetch != NULL) {
+        fill->paused = false;
+        fetch_resume_recv(fill->fetch);
+    }
+}
+
+void
+fill_give_up_all(struct worker *worker)
+{
+    struct fill *fill;
+    struct fill *next;
+
+    list_for_each_safe(fill, next, &worker->fills, link)
+    {
+        fill_fail(fill, ERR_CANCELLED, "proxy_internal_error",
+                  "this node is shutting down");
+        if (fill->body != NULL && blob_state(fill->body) == ERR_AGAIN)
+            blob_finish(fill->body, ERR_CANCELLED);
+        fill_over(fill);
+    }
+}
+
+/* ---- the request's body ---- */
+
+enum err
+fill_upload(struct fill *fill, const void *data, size_t len, size_t *taken)
+{
+    if (flight_state(&fill->flight) == FLIGHT_ENDED || fill->fetch == NULL) {
+        *taken = len;
+        return ERR_END;
+    }
+    enum err err = fill_upload_put(fill->upload, data, len, taken);
+
+    fetch_resume_send(fill->fetch);
+    return err;
+}
+
+void
+fill_upload_end(struct fill *fill)
+{
+    fill_upload_close(fill->upload);
+    if (fill->fetch != NULL)
+        fetch_resume_send(fill->fetch);
+}

@@ -1,0 +1,190 @@
+/*
+ * A fill: one exchange with an upstream, an origin or peers, whose response
+ * goes to those who wait for it and, where that is right, into the store.
+ *
+ * It belongs to the worker that began it, not to a client: it goes on when its
+ * first client leaves, as long as somebody waits or it is worth storing. Those
+ * who wait may be on other workers. They hold a reference to the flight, wait
+ * for its state to reach FLIGHT_HEAD or FLIGHT_ENDED, and then read what the
+ * owner wrote before; nothing of that changes afterwards. The body is a blob
+ * of its own, read by blob readers.
+ *
+ *   made --fill_start--> asking --head--> body --done--> over
+ *            (strict ones may be held back by the flight table first)
+ *
+ * Invariants (fill_check runs the first three):
+ *  L1 `position` and `sent_ns` are read before the request is sent, and are
+ *     never moved later: a retry keeps those of the first sending;
+ *  L2 `outcome` changes once, before the flight is published or ended;
+ *  L3 what is stored was whole: its blob ended with ERR_OK and never slid;
+ *  L4 only the exact object whose validator was sent is made new by a 304;
+ *  L5 a response that is not shareable is read by the client that led it, and
+ *     by nobody else.
+ */
+#ifndef FILL_INTERNAL_H
+#define FILL_INTERNAL_H
+
+#include "cluster/peers.h"
+#include "engine_internal.h"
+#include "fetch/fetch.h"
+#include "http/target.h"
+#include "store/object.h"
+
+#define FILL_PEERS_MAX 3
+/* What a body that is not kept may hold at a time. */
+#define FILL_WINDOW (512 * 1024)
+/* How long a key counts as uncacheable after an answer that was. */
+#define FILL_UNCACHEABLE_MS 10000
+
+enum fill_outcome {
+    FILL_PENDING,
+    FILL_RESPONSE, /* a response: status, fields, body */
+    FILL_UPDATED,  /* a 304 made the stored copy new: `object` */
+    FILL_NO_PEER,  /* no peer had a valid copy */
+    FILL_FAILED    /* no response: why, proxy_error, detail */
+};
+
+/* What the client that leads a fill wants to hear, on the same worker. */
+struct fill_client {
+    void (*interim)(void *client, unsigned status, const struct fields *fields);
+    /* The request's body has been taken in part: there is room again. */
+    void (*room)(void *client);
+    void *client;
+};
+
+/* What to ask, of whom. Spans are copied by fill_new. */
+struct fill_spec {
+    struct worker *worker;
+    struct snapshot *snapshot; /* a reference is taken */
+    const struct policy *policy;
+    const struct key *key;
+    const struct target *target;
+    struct span method;
+    const struct fields *request;  /* the client's, as received */
+    const struct fields *upstream; /* what to send, without validators */
+    struct object *base;           /* to be validated; NULL: none */
+    const struct peer_choice *peers; /* ask these, in this order, instead of
+                                      * the origin */
+    size_t peer_count;
+    bool peer_stale; /* a stale copy will do */
+    bool strict;     /* ask with no-cache, refuse what has an Age */
+    bool shared;     /* it is in the flight table */
+    bool store;      /* keep the response if the rules allow */
+    bool has_body;
+    int64_t body_len;
+    /* Going on with a body that was left behind: see tx_resume. */
+    uint64_t resume_at;
+    struct span resume_etag; /* empty: not resuming */
+};
+
+struct fill {
+    TAG_FIELD;
+    struct flight flight;
+    struct list_link link; /* in worker->fills until it is over */
+    struct worker *worker;
+    struct snapshot *snapshot;
+    const struct policy *policy;
+    struct watcher *nudge; /* something about it has changed: look */
+    struct fill_client *lead; /* NULL: none, or it has left */
+
+    /* the question */
+    struct key key;
+    char *key_text;
+    char *method;
+    char *target; /* path and query, raw */
+    struct pack *request;  /* the client's, for Vary */
+    struct pack *upstream; /* what is sent */
+    struct object *base;
+    struct peer_choice peers[FILL_PEERS_MAX];
+    size_t peer_count;
+    bool peer_stale, strict, shared, store, has_body, safe, resuming;
+    int64_t body_len;
+    uint64_t resume_at;
+    char *resume_etag;
+
+    /* the exchange */
+    struct fetch *fetch;
+    size_t peer_next;
+    uint64_t tried;        /* servers of the origin group */
+    size_t server;         /* the one being asked */
+    unsigned attempts;
+    uint64_t position;     /* L1 */
+    uint64_t sent_ns;      /* L1; 0: not sent */
+    uint64_t attempt_ns;   /* when this attempt was sent */
+    bool paused;
+    size_t discarded;      /* bytes of a body that nobody wants */
+    size_t reserved;       /* bytes of the store's budget */
+    bool keeps;            /* the body is kept, to be stored */
+    struct fill_upload *upload;
+
+    /* the answer: written by the owner before it is published (L2) */
+    enum fill_outcome outcome;
+    unsigned status;
+    struct pack *fields;        /* for the client that led */
+    struct pack *stored_fields; /* for all others, and the store */
+    int64_t length;             /* of the body; -1 unknown */
+    bool no_body;
+    bool shareable;             /* L5 */
+    bool from_peer;
+    bool peer_is_stale;         /* the peer said so */
+    struct caching caching;
+    struct vary *vary;
+    uint64_t answer_position;   /* of the copy: ours, or the peer's */
+    uint64_t received_ns;
+    struct blob *body;
+    struct object *object;      /* FILL_UPDATED */
+    char upstream_name[96];     /* "origin web", "peer tokyo-1" */
+    enum err error;
+    const char *proxy_error;    /* static */
+    char detail[200];
+};
+
+/* For FLIGHT tables: of the flight inside. */
+struct fill *fill_of(struct flight *flight);
+
+/* Makes a fill with one reference, the owner's. It is not started. */
+struct fill *fill_new(const struct fill_spec *spec);
+/* Starts it, or lets it wait for its turn when it is strict. On the owner's
+ * thread, once. No callback comes from inside. */
+void fill_start(struct fill *fill);
+/* The client that leads: interim responses and room. It must take itself out
+ * (NULL) before it goes. */
+void fill_lead(struct fill *fill, struct fill_client *lead);
+/* Gives up a reference, on any thread, and lets the owner see whether anybody
+ * is left. */
+void fill_leave(struct fill **fill);
+
+/* The request's body, on the owner's thread: as tx_upload in engine/tx.h. */
+enum err fill_upload(struct fill *fill, const void *data, size_t len,
+                     size_t *taken);
+void fill_upload_end(struct fill *fill);
+
+/* Ends every fill of a worker that is going. */
+void fill_give_up_all(struct worker *worker);
+
+/* ---- between the fill's own modules ---- */
+
+#define FILL_TAG UINT32_C(0xf111f111)
+
+/* Writes the outcome and lets it be seen. */
+void fill_publish(struct fill *fill, enum fill_outcome outcome);
+void fill_fail(struct fill *fill, enum err err, const char *proxy_error,
+               const char *detail);
+/* The head of a response, from an origin or a peer: what it is worth. */
+void fill_judge(struct fill *fill, const struct fetch_head *head);
+/* The whole body is there: into the store with it. */
+void fill_keep(struct fill *fill);
+/* What an invalidation would match of this response. The tags are malloc'd. */
+struct hash128 *fill_tags(const struct fields *fields, size_t *count);
+/* No more of the body is kept than a window. */
+void fill_slide(struct fill *fill);
+
+/* Asks a server of the origin group that was not tried yet. */
+void fill_ask_again(struct fill *fill);
+const struct fetch_ops *fill_fetch_ops(void);
+/* Asks the next peer; false when there is none. */
+bool fill_ask_peer(struct fill *fill);
+/* The answer of a peer: false when it has no copy that counts here. */
+bool fill_judge_peer(struct fill *fill, const struct fetch_head *head);
+
+#endif

@@ -1,0 +1,405 @@
+/*
+ * What the head of a response is worth: to the client that asked, to those who
+ * joined it, to the store.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/blob.h"
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/mem.h"
+#include "cluster/inval.h"
+#include "fill_internal.h"
+#include "http/conditional.h"
+#include "http/date.h"
+#include "http/forward.h"
+#include "http/range.h"
+#include "http/tags.h"
+#include "http/update.h"
+#include "http/vary.h"
+#include "store/store.h"
+
+/* A response head that goes to clients: libmicrohttpd keeps it, with the
+ * request's, in a pool of bounded size. */
+#define HEAD_MAX ((size_t)16 * 1024)
+/* Bodies of unknown length up to this are put into one piece when stored. */
+#define COMPACT_MAX ((uint64_t)4 * 1024 * 1024)
+/* Old and new tags of a validated object, together. */
+#define TAGS_MAX ((size_t)4096)
+
+/* The fields as they are kept and sent on, with a Date (RFC 9110 section
+ * 6.6.1: a cache gives one to a response without). */
+static void
+fields_of_head(struct fill *fill, const struct fetch_head *head,
+               struct fields *out, struct buf *scratch, char date[DATE_SIZE])
+{
+    struct forward_response_options options = {
+        .pseudonym = span_of(fill->snapshot->conf->node),
+        .http11 = head->minor > 0,
+    };
+
+    forward_response(head->fields, &options, out, scratch);
+    if (!fields_has(out, SPAN("Date"))) {
+        date_format(clock_wall_ms() / 1000, date);
+        fields_add(out, SPAN("Date"), span_of(date));
+    }
+}
+
+static void
+caching_of_fill(struct fill *fill, unsigned status,
+                const struct fields *fields, struct caching *caching)
+{
+    struct caching_request request = {
+        .method = span_of(fill->method),
+        .scheme = SPAN("http"),
+        .authority = fill->key.host,
+        .target = span_of(fill->target),
+        .fields = pack_fields(fill->request),
+    };
+
+    caching_of(&request, (int)status, fields, &fill->policy->caching,
+               clock_wall_ms() / 1000,
+               (fill->received_ns - fill->attempt_ns) / NS_PER_MS, caching);
+    if (caching->storable && tags_bytes(fields) > TAGS_BYTES_MAX) {
+        caching->storable = false;
+        caching->why_not = "tags-too-long";
+    }
+    if (caching->storable && vary_kind(fields) == VARY_ANY) {
+        caching->storable = false;
+        caching->why_not = "vary";
+    }
+}
+
+struct hash128 *
+fill_tags(const struct fields *fields, size_t *count)
+{
+    struct tags_cursor cursor = {0};
+    struct hash128 *tags = NULL;
+    struct span tag;
+    size_t cap = 0;
+
+    *count = 0;
+    while (tags_next(fields, &cursor, &tag)) {
+        MEM_GROW(tags, *count, cap);
+        tags[(*count)++] = inval_tag_hash(tag);
+    }
+    return tags;
+}
+
+/* Joiners may have it, and nobody else is kept waiting for nothing. */
+static void
+settle_sharing(struct fill *fill)
+{
+    struct store *store = fill->worker->engine->parts.store;
+
+    fill->shareable = fill->caching.storable && fill->safe &&
+                      (fill->strict || !fill->caching.revalidate_always);
+    if (!fill->shared || fill->shareable)
+        return;
+    flight_close(&fill->flight);
+    if (fill->caching.storable || fill->status >= 500 || fill->from_peer)
+        return;
+    store_mark_uncacheable(store, fill->key.hash,
+                           fill->received_ns +
+                               FILL_UNCACHEABLE_MS * NS_PER_MS);
+}
+
+/* Whether the body is kept to be stored, or only passes through. */
+static void
+settle_body(struct fill *fill)
+{
+    struct store *store = fill->worker->engine->parts.store;
+    uint64_t max = fill->snapshot->conf->max_object_bytes;
+    uint64_t expected = fill->length > 0 && !fill->no_body
+                            ? (uint64_t)fill->length
+                            : 0;
+
+    fill->keeps = fill->store && fill->caching.storable && fill->status != 206 &&
+                  !fill->no_body && !fill->resuming && expected <= max;
+    if (fill->keeps && expected > 0) {
+        if (store_reserve(store, (size_t)expected))
+            fill->reserved = (size_t)expected;
+        else
+            fill->keeps = false;
+    }
+    fill->body = blob_new(fill->keeps ? expected : 0);
+    if (!fill->keeps)
+        fill_slide(fill);
+}
+
+static void
+accept_response(struct fill *fill, const struct fetch_head *head,
+                const struct fields *fields)
+{
+    fill->status = head->status;
+    fill->length = head->content_length;
+    fill->no_body = head->no_body;
+    fill->fields = pack_new(fields);
+    fill->stored_fields = pack_ref(fill->fields);
+    if (fill->caching.omits_fields) {
+        struct fields rest = {0};
+
+        caching_stored_fields(fields, &fill->policy->caching, &rest);
+        pack_unref(&fill->stored_fields);
+        fill->stored_fields = pack_new(&rest);
+        fields_fini(&rest);
+    }
+    if (fill->caching.storable && vary_kind(fields) == VARY_SOME)
+        fill->vary = vary_new(fields, pack_fields(fill->request));
+    settle_sharing(fill);
+    settle_body(fill);
+    fill_publish(fill, FILL_RESPONSE);
+}
+
+/* ---- validation ---- */
+
+static struct hash128 *
+both_tags(const struct object *base, const struct fields *fields,
+          size_t *count)
+{
+    struct hash128 *tags = fill_tags(fields, count);
+    size_t cap = *count;
+
+    for (size_t i = 0; i < base->tag_count; i++) {
+        bool there = false;
+
+        for (size_t j = 0; j < cap && !there; j++)
+            there = hash_eq(tags[j], base->tags[i]);
+        if (there)
+            continue;
+        tags = mem_realloc(tags, (*count + 1) * sizeof(*tags));
+        tags[(*count)++] = base->tags[i];
+    }
+    return tags;
+}
+
+/* The stored object, made new (RFC 9111 section 4.3.4): the same body, the
+ * fields as the 304 changes them, and the facts of this validation. */
+static struct object *
+updated_object(struct fill *fill, const struct fields *fields,
+               const struct caching *caching)
+{
+    struct object *base = fill->base;
+    struct object_spec spec = {
+        .key = &base->key,
+        .status = base->status,
+        .body = base->body,
+        .length = base->length,
+        .caching = caching,
+        .position = fill->answer_position,
+        .sent_ns = fill->sent_ns,
+        .received_ns = fill->received_ns,
+    };
+    struct hash128 *tags = both_tags(base, fields, &spec.tag_count);
+    struct pack *pack = pack_new(fields);
+    struct vary *vary = vary_kind(fields) == VARY_SOME
+                            ? vary_new(fields, pack_fields(fill->request))
+                            : NULL;
+
+    spec.tags = tags;
+    spec.fields = pack;
+    spec.vary = &vary;
+    struct object *object = object_new(&spec);
+
+    pack_unref(&pack);
+    free(tags);
+    return object;
+}
+
+static void
+accept_not_modified(struct fill *fill, const struct fields *stored_now,
+                    const struct caching *caching)
+{
+    struct store *store = fill->worker->engine->parts.store;
+    struct object *object = updated_object(fill, stored_now, caching);
+
+    fill->object = object_ref(object);
+    fill->status = 304;
+    fill->caching = *caching;
+    settle_sharing(fill);
+    if (caching->storable && object->tag_count <= TAGS_MAX) {
+        store_replace(store, fill->base, &object);
+    } else {
+        store_remove(store, fill->base);
+        object_unref(&object);
+    }
+    fill_publish(fill, FILL_UPDATED);
+}
+
+/* The 304 says it is about another response than ours: ask again, for all of
+ * it. */
+static void
+ask_whole(struct fill *fill)
+{
+    object_unref(&fill->base);
+    fetch_cancel(&fill->fetch);
+    fill->tried = 0;
+    fill_ask_again(fill);
+}
+
+static void
+judge_not_modified(struct fill *fill, const struct fields *fields)
+{
+    const struct fields *stored = pack_fields(fill->base->fields);
+    struct fields updated = {0};
+    struct caching caching;
+
+    if (!update_applies(stored, fields)) {
+        ask_whole(fill);
+        return;
+    }
+    update_fields(stored, fields, &updated);
+    caching_of_fill(fill, fill->base->status, &updated, &caching);
+    accept_not_modified(fill, &updated, &caching);
+    fields_fini(&updated);
+}
+
+/* ---- what must not be taken ---- */
+
+/* A body goes on only where it stopped, and as the same representation. */
+static const char *
+why_not_resume(const struct fill *fill, const struct fetch_head *head,
+               const struct fields *fields)
+{
+    struct content_range range;
+    struct span etag = fields_get(fields, SPAN("ETag"));
+
+    if (head->status != 206)
+        return "the origin gives no part of the response to go on with";
+    if (!etag_strong_equal(etag, span_of(fill->resume_etag)))
+        return "the response has changed while it was sent";
+    if (!content_range_parse(fields_get(fields, SPAN("Content-Range")),
+                             &range) ||
+        range.unsatisfied || range.first != fill->resume_at)
+        return "the origin gave another part than was asked for";
+    return NULL;
+}
+
+static const char *
+why_refused(const struct fill *fill, const struct fetch_head *head,
+            const struct fields *fields)
+{
+    struct span age = fields_get(fields, SPAN("Age"));
+    uint64_t age_s = 0;
+
+    if (forward_size(fields) > HEAD_MAX)
+        return "the response's header section is over 16 KiB";
+    if (fill->strict && age.ptr != NULL &&
+        (!span_u64(age, UINT64_MAX, &age_s) || age_s > 0))
+        return "a cache before the origin answered a strict read (Age over 0)";
+    if (head->status == 304 && fill->shared)
+        return "a 304 to a request without validators";
+    if (fill->resuming)
+        return why_not_resume(fill, head, fields);
+    return NULL;
+}
+
+void
+fill_judge(struct fill *fill, const struct fetch_head *head)
+{
+    struct fields fields = {0};
+    struct buf scratch = {0};
+    char date[DATE_SIZE];
+
+    fields_of_head(fill, head, &fields, &scratch, date);
+    if (fill->peer_count > 0 && !fill_judge_peer(fill, head)) {
+        /* It has none: on_done asks the next one. */
+    } else if (head->status == 304 && fill->base != NULL) {
+        judge_not_modified(fill, &fields);
+    } else {
+        const char *why = why_refused(fill, head, &fields);
+
+        if (why != NULL) {
+            fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
+        } else {
+            caching_of_fill(fill, head->status, &fields, &fill->caching);
+            accept_response(fill, head, &fields);
+        }
+    }
+    fields_fini(&fields);
+    buf_fini(&scratch);
+}
+
+/* ---- storing ---- */
+
+/* A body that came in pieces becomes one, so that a hit can send it as it is;
+ * one whose length was known is one already. */
+static struct blob *
+compact(struct blob *blob)
+{
+    struct span body;
+    char buffer[16 * 1024];
+    size_t len;
+
+    if (blob_flat(blob, &body) || blob_len(blob) > COMPACT_MAX)
+        return blob_ref(blob);
+    struct blob *flat = blob_new(blob_len(blob));
+    struct blob_reader *reader = blob_reader_new(blob, 0, NULL);
+
+    while (blob_read(reader, buffer, sizeof(buffer), &len) == ERR_OK) {
+        if (blob_append(flat, buffer, len) != ERR_OK)
+            break;
+    }
+    blob_reader_free(&reader);
+    bool whole = blob_len(flat) == blob_len(blob);
+
+    blob_finish(flat, whole ? ERR_OK : ERR_NOMEM);
+    if (whole)
+        return flat;
+    blob_unref(&flat);
+    return blob_ref(blob);
+}
+
+/* A copy from a peer was asked of the origin before we asked the peer: at the
+ * latest when its age says, the second that ages leave open taken off. */
+static uint64_t
+sent_at(const struct fill *fill)
+{
+    uint64_t age_ns = (fill->caching.initial_age_s + 1) * NS_PER_S;
+
+    if (!fill->from_peer)
+        return fill->sent_ns;
+    return age_ns < fill->sent_ns ? fill->sent_ns - age_ns : 1;
+}
+
+void
+fill_keep(struct fill *fill)
+{
+    struct engine_parts *parts = &fill->worker->engine->parts;
+    struct vary *vary = fill->vary
+                            ? vary_new(pack_fields(fill->stored_fields),
+                                       pack_fields(fill->request))
+                            : NULL;
+    struct object_spec spec = {
+        .key = &fill->key,
+        .status = fill->status,
+        .fields = fill->stored_fields,
+        .vary = &vary,
+        .length = blob_len(fill->body),
+        .caching = &fill->caching,
+        .position = fill->answer_position,
+        .sent_ns = sent_at(fill),
+        .received_ns = fill->received_ns,
+    };
+    struct hash128 *tags =
+        fill_tags(pack_fields(fill->stored_fields), &spec.tag_count);
+    struct inval_subject subject = {fill->key.host, fill->key.path_query, tags,
+                                    spec.tag_count};
+
+    spec.tags = tags;
+    if (inval_check(parts->inval, &subject, fill->answer_position) !=
+        VALIDITY_HARD) {
+        struct blob *body = compact(fill->body);
+
+        spec.body = body;
+        struct object *object = object_new(&spec);
+        size_t reserved = fill->reserved;
+
+        fill->reserved = 0;
+        store_insert(parts->store, &object, reserved);
+        blob_unref(&body);
+    }
+    vary_free(&vary);
+    free(tags);
+}

@@ -1,0 +1,14 @@
+/* Fields of messages between nodes, beside Atlas-Peer (cluster/auth.h). They
+ * are taken out of everything that comes from or goes to a client. */
+#ifndef PEER_FIELDS_INTERNAL_H
+#define PEER_FIELDS_INTERNAL_H
+
+/* Of an answer: "hit", "stale" or "miss". An answer without it is not from a
+ * node that took the request for a peer's, and counts as a miss. */
+#define PEER_RESULT_FIELD "Atlas-Peer-Result"
+/* Of an answer: the sender's position, read before its lookup. */
+#define PEER_POSITION_FIELD "Atlas-Position"
+/* Of a request: a stale copy will do. */
+#define PEER_STALE_FIELD "Atlas-Peer-Stale"
+
+#endif

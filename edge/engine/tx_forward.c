@@ -1,0 +1,301 @@
+/* A request goes on: to a fill that many share, or alone. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "base/counter.h"
+#include "base/secret.h"
+#include "base/watcher.h"
+#include "cluster/inval.h"
+#include "http/conditional.h"
+#include "http/forward.h"
+#include "tx_internal.h"
+
+#define CLIENT_TEXT INET6_ADDRSTRLEN
+
+/* What is needed while the upstream's fields are put together. */
+struct outgoing {
+    struct fields fields;
+    struct buf scratch;
+    char client[CLIENT_TEXT];
+    struct fill_spec spec;
+    struct peer_choice peers[FILL_PEERS_MAX];
+};
+
+static struct span
+client_text(const struct sockaddr *client, char text[CLIENT_TEXT])
+{
+    const void *address = NULL;
+
+    if (client != NULL && client->sa_family == AF_INET)
+        address = &((const struct sockaddr_in *)(const void *)client)->sin_addr;
+    else if (client != NULL && client->sa_family == AF_INET6)
+        address =
+            &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr;
+    if (address == NULL ||
+        inet_ntop(client->sa_family, address, text, CLIENT_TEXT) == NULL)
+        return SPAN("unknown");
+    return span_of(text);
+}
+
+/* The Host for the origin: what the client asked, unless the origin group has
+ * a name of its own. */
+static struct span
+origin_host(const struct tx *tx)
+{
+    const char *own = tx->policy->route->origin->host_header;
+
+    return own[0] != '\0' ? span_of(own) : tx->key.host;
+}
+
+static void
+outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
+{
+    bool to_peer = tx->plan.verdict == PLAN_PEER;
+    struct forward_context context = {
+        .client = client_text(tx->request->client, out->client),
+        .scheme = tx->target.scheme,
+        .host = to_peer ? tx->key.host : origin_host(tx),
+        .pseudonym = span_of(tx->use->snapshot->conf->node),
+        .http11 = tx->request->minor > 0,
+    };
+
+    forward_request(tx->request->fields, &context, &out->fields,
+                    &out->scratch);
+    if (!whole)
+        return;
+    conditional_strip(&out->fields);
+    fields_remove(&out->fields, SPAN("Range"));
+    fields_remove(&out->fields, SPAN("If-Range"));
+}
+
+static void
+outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
+{
+    *out = (struct outgoing){0};
+    outgoing_fields(tx, out, shared || tx->plan.verdict != PLAN_PASS);
+    out->spec = (struct fill_spec){
+        .worker = tx->worker,
+        .snapshot = tx->use->snapshot,
+        .policy = tx->policy,
+        .key = &tx->key,
+        .target = &tx->target,
+        .method = tx->request->method,
+        .request = tx->request->fields,
+        .upstream = &out->fields,
+        .strict = tx->plan.strict && tx->plan.verdict != PLAN_PASS,
+        .shared = shared,
+        .store = tx->plan.verdict != PLAN_PASS,
+        .body_len = -1,
+    };
+}
+
+static void
+outgoing_fini(struct outgoing *out)
+{
+    fields_fini(&out->fields);
+    buf_fini(&out->scratch);
+}
+
+static struct flight *
+make_fill(void *ctx)
+{
+    return &fill_new(ctx)->flight;
+}
+
+/* The peers worth asking: the key's home only for a client's miss (a home that
+ * asks a home would go in circles), holders for any. */
+static void
+choose_peers(struct tx *tx, struct outgoing *out)
+{
+    struct peers *peers = tx->worker->engine->parts.peers;
+    struct peer_choice choices[FILL_PEERS_MAX];
+    size_t count = peers_choose(peers, tx->key.hash, choices, FILL_PEERS_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        if (choices[i].kind == PEER_HOME &&
+            (tx->ask.source != PLAN_CLIENT || tx->plan.take_stale))
+            choices[i].kind = PEER_HOLDER;
+        if (choices[i].kind == PEER_HOLDER &&
+            strcmp(choices[i].node, tx->claims.node) == 0)
+            continue; /* it has just asked us */
+        out->peers[out->spec.peer_count++] = choices[i];
+    }
+    out->spec.peers = out->peers;
+    out->spec.peer_stale = tx->plan.take_stale;
+}
+
+static void
+follow(struct tx *tx, struct fill *fill, enum flight_role role)
+{
+    tx->fill = fill;
+    tx->leads = role != FLIGHT_JOINED;
+    tx->waits = TX_WAITS_FILL;
+    flight_wait(&fill->flight, &tx->waiter, tx_watcher(tx));
+    if (tx->leads)
+        fill_start(fill);
+    else
+        watcher_wake(tx->watcher); /* its head may be there already */
+}
+
+static void
+forward_shared(struct tx *tx)
+{
+    struct flight_table *flights = tx->worker->engine->flights;
+    struct outgoing out;
+    enum flight_role role;
+
+    outgoing_init(tx, &out, true);
+    if (tx->plan.conditional)
+        out.spec.base = tx->object;
+    if (tx->plan.verdict == PLAN_PEER)
+        choose_peers(tx, &out);
+    struct flight *flight =
+        tx->plan.strict
+            ? flight_join_strict(flights, tx->key.hash, make_fill, &out.spec,
+                                 &role)
+            : flight_join(flights, tx->key.hash, make_fill, &out.spec, &role);
+
+    outgoing_fini(&out);
+    tx_hold_object(tx);
+    follow(tx, fill_of(flight), role);
+}
+
+/* A key that nobody else can have. */
+static struct hash128
+lone_key(struct tx *tx)
+{
+    struct hash128 key;
+
+    (void)tx;
+    secret_random(&key, sizeof(key));
+    return key;
+}
+
+static void
+on_interim(void *client, unsigned status, const struct fields *fields)
+{
+    struct tx *tx = client;
+
+    if (!tx->replied && tx->request->minor > 0)
+        tx->ops->interim(tx->client, status, fields);
+}
+
+static void
+on_room(void *client)
+{
+    struct tx *tx = client;
+
+    tx->ops->writable(tx->client);
+}
+
+static void
+forward_alone(struct tx *tx)
+{
+    struct outgoing out;
+    enum flight_role role;
+
+    outgoing_init(tx, &out, false);
+    if (tx->plan.conditional)
+        out.spec.base = tx->object;
+    out.spec.has_body = tx->request->has_body;
+    out.spec.body_len = tx->request->body_len;
+    struct flight *flight = flight_join(tx->worker->engine->flights,
+                                        lone_key(tx), make_fill, &out.spec,
+                                        &role);
+
+    outgoing_fini(&out);
+    tx_hold_object(tx);
+    follow(tx, fill_of(flight), role);
+}
+
+static void
+lead_fill(struct tx *tx)
+{
+    if (!tx->leads)
+        return;
+    tx->lead = (struct fill_client){on_interim, on_room, tx};
+    fill_lead(tx->fill, &tx->lead);
+}
+
+void
+tx_forward(struct tx *tx)
+{
+    struct span pseudonym = span_of(tx->use->snapshot->conf->node);
+    bool shared = tx->plan.verdict != PLAN_PASS && !tx->tried.join;
+
+    if (forward_is_loop(tx->request->fields, pseudonym)) {
+        tx_fail(tx, 508,
+                "this request has come through this node before: an origin "
+                "group leads back here");
+        return;
+    }
+    if (shared)
+        forward_shared(tx);
+    else
+        forward_alone(tx);
+    lead_fill(tx);
+}
+
+void
+tx_refresh(struct tx *tx)
+{
+    struct flight_table *flights = tx->worker->engine->flights;
+    struct outgoing out;
+    enum flight_role role;
+
+    if (forward_is_loop(tx->request->fields,
+                        span_of(tx->use->snapshot->conf->node)))
+        return;
+    outgoing_init(tx, &out, true);
+    out.spec.strict = false;
+    if (tx->found.validator)
+        out.spec.base = tx->object;
+    struct flight *flight =
+        flight_join(flights, tx->key.hash, make_fill, &out.spec, &role);
+
+    outgoing_fini(&out);
+    if (role == FLIGHT_LEAD)
+        fill_start(fill_of(flight));
+    flight_unref(&flight);
+}
+
+bool
+tx_resume(struct tx *tx)
+{
+    struct span etag = fields_get(pack_fields(tx->fill->fields), SPAN("ETag"));
+    struct outgoing out;
+    enum flight_role role;
+
+    if (!etag_is_strong(etag))
+        return false;
+    outgoing_init(tx, &out, true);
+    out.spec.shared = false;
+    out.spec.store = false;
+    out.spec.strict = false;
+    out.spec.resume_at = tx->body_pos;
+    out.spec.resume_etag = etag;
+    struct flight *flight = flight_join(tx->worker->engine->flights,
+                                        lone_key(tx), make_fill, &out.spec,
+                                        &role);
+
+    outgoing_fini(&out);
+    tx_drop_fill(tx);
+    follow(tx, fill_of(flight), role);
+    lead_fill(tx);
+    tx->waits = TX_WAITS_RESUME;
+    return true;
+}
+
+void
+tx_drop_fill(struct tx *tx)
+{
+    if (tx->fill == NULL)
+        return;
+    flight_unwait(&tx->fill->flight, &tx->waiter);
+    if (tx->leads)
+        fill_lead(tx->fill, NULL);
+    tx->leads = false;
+    fill_leave(&tx->fill);
+}

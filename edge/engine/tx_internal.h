@@ -1,0 +1,145 @@
+/*
+ * One request inside the engine. Its steps, in the order they come:
+ *
+ *   tx_start   the target, the route, who asks
+ *   tx_decide  what is stored, and the verdict (plan.h)
+ *   then by verdict: tx_deliver_object, tx_forward, tx_fail; a forwarded one
+ *   tx_on_fill what came of it: deliver it, or back to tx_decide
+ *   tx_settle  after an unsafe method: its invalidation is out first
+ *   tx_read    the body goes out
+ *   tx_end     the access log; all is given back
+ *
+ * A transaction that waits holds references to what it keeps (object, fill);
+ * one that is answered at once holds none but the front's.
+ */
+#ifndef TX_INTERNAL_H
+#define TX_INTERNAL_H
+
+#include "base/buf.h"
+#include "cluster/auth.h"
+#include "engine/tx.h"
+#include "engine_internal.h"
+#include "fill_internal.h"
+#include "http/cache_control.h"
+#include "http/cache_status.h"
+#include "http/range.h"
+#include "http/target.h"
+
+#define TX_TAG UINT32_C(0x7a117a11)
+
+struct tx_purge_wait;
+
+struct tx {
+    TAG_FIELD;
+    struct tx *next; /* in the worker's pool, when it is free */
+    struct worker *worker;
+    const struct tx_request *request;
+    const struct tx_ops *ops;
+    void *client;
+    struct snapshot_use *use;
+    const struct policy *policy; /* NULL: no route */
+
+    struct target target;
+    struct key key;
+    struct buf key_text; /* holds the key; kept with the pool */
+    struct cache_control cc;
+    uint64_t now_ns; /* when the latest verdict was made */
+
+    struct plan_request ask;
+    struct plan_found found;
+    struct plan_tried tried;
+    struct plan plan;
+    bool other_variants;
+
+    struct object *object; /* borrowed, until `object_held` */
+    bool object_held;
+
+    struct fill *fill; /* a reference */
+    bool leads;        /* it was made for us */
+    struct fill_client lead;
+    struct flight_waiter waiter;
+    struct watcher *watcher; /* made when first needed */
+    enum tx_waits {
+        TX_WAITS_NOT,
+        TX_WAITS_FILL,   /* for the head of a response */
+        TX_WAITS_BODY,   /* for more of a body */
+        TX_WAITS_RESUME, /* for the rest of a body, from the origin */
+        TX_WAITS_PURGE   /* for an invalidation */
+    } waits;
+
+    struct blob_reader *reader;
+    uint64_t body_pos;  /* of the next byte, in the whole body */
+    uint64_t body_left; /* of what is to be sent; UINT64_MAX: to the end */
+    enum err broken;    /* why the body cannot be finished */
+
+    struct tx_purge_wait *purging;
+    bool invalidates; /* an unsafe request was sent: others must hear of it */
+
+    struct auth_claims claims; /* of a peer that asks */
+    struct buf position;       /* ours, read before the lookup; for a peer */
+
+    /* for the access log and Cache-Status */
+    bool replied;
+    uint64_t replied_ns;
+    unsigned status;
+    const char *cache; /* "hit", ...: static */
+    char upstream[96];
+    enum err error;
+    const char *proxy_error; /* static */
+    char detail[200];
+};
+
+void tx_pool_free(struct worker *worker);
+
+/* Looks and decides, and does what was decided. */
+void tx_decide(struct tx *tx);
+/* What is stored for the request, into tx->object and tx->found. */
+void tx_find(struct tx *tx);
+/* Keeps a borrowed object beyond this turn of the loop. */
+void tx_hold_object(struct tx *tx);
+void tx_drop_object(struct tx *tx);
+struct watcher *tx_watcher(struct tx *tx);
+
+/* ---- forwarding ---- */
+
+/* By tx->plan: joins or leads a shared fill, or goes alone. */
+void tx_forward(struct tx *tx);
+/* Refreshes the stored object behind the client's back. */
+void tx_refresh(struct tx *tx);
+/* The rest of a body that went on without us. False: it cannot be had. */
+bool tx_resume(struct tx *tx);
+void tx_drop_fill(struct tx *tx);
+
+/* ---- answers ---- */
+
+void tx_deliver_object(struct tx *tx, struct object *object);
+void tx_deliver_fill(struct tx *tx);
+/* An error of our own. */
+void tx_fail(struct tx *tx, unsigned status, const char *detail);
+/* For tx->plan PLAN_FAIL: the status by what was tried. */
+void tx_fail_planned(struct tx *tx);
+/* Any other answer of ours. `type` NULL: no body. Takes text as it is. */
+void tx_answer(struct tx *tx, unsigned status, const char *type,
+               struct span body, const struct fields *more);
+/* Hands a reply to the front, with Cache-Status put in. */
+void tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
+              const struct cache_status *cache_status);
+enum cache_fwd tx_fwd(const struct tx *tx);
+/* The part of the body that a Range asks for, of `length` bytes. */
+enum range_result tx_range(const struct tx *tx, uint64_t length,
+                           const struct fields *stored, struct range_set *set);
+
+/* ---- peers and purges ---- */
+
+/* A request with an Atlas-Peer field. True: it was answered. */
+bool tx_peer(struct tx *tx);
+/* PURGE on the client side. */
+void tx_purge(struct tx *tx);
+/* Publishes what an unsafe request invalidates (RFC 9111 section 4.4) and then
+ * goes on with tx_deliver_fill or tx_fail_planned. */
+void tx_settle(struct tx *tx);
+/* The client has left before it was settled. */
+void tx_settle_alone(struct tx *tx);
+void tx_purge_forget(struct tx *tx);
+
+#endif

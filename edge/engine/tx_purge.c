@@ -1,0 +1,251 @@
+/*
+ * Invalidations that requests cause: PURGE, and what an unsafe method changes
+ * (RFC 9111 section 4.4). They are published by the control thread; the
+ * transaction waits for its word, and may be gone when it comes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/counter.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "cluster/purge.h"
+#include "http/target.h"
+#include "tx_internal.h"
+
+struct tx_purge_wait {
+    struct worker *worker;
+    struct tx *tx; /* NULL: it has left */
+    void (*then)(struct tx *tx, const struct purge_result *result);
+    unsigned pending;
+    struct purge_result worst;
+};
+
+static void
+on_purged(void *arg, const struct purge_result *result)
+{
+    struct tx_purge_wait *wait = arg;
+
+    if (wait->worst.outcome == PURGE_ALONE || !result->applied ||
+        result->outcome == PURGE_LOCAL)
+        wait->worst = *result;
+    wait->worker->purges--;
+    if (--wait->pending > 0)
+        return;
+    struct tx *tx = wait->tx;
+
+    if (tx != NULL) {
+        tx->purging = NULL;
+        tx->waits = TX_WAITS_NOT;
+        wait->then(tx, &wait->worst);
+    }
+    free(wait);
+}
+
+static void
+submit(struct tx *tx, struct tx_purge_wait *wait, struct span host,
+       struct span path_query, bool soft)
+{
+    struct purge purge = {
+        .kind = INVAL_URL,
+        .soft = soft,
+        .host = mem_strndup(host.ptr, host.len),
+        .value = mem_strndup(path_query.ptr, path_query.len),
+    };
+    char why[128];
+
+    if (purge_valid(&purge, why, sizeof(why))) {
+        wait->pending++;
+        wait->worker->purges++;
+        purge_submit(tx->worker->engine->parts.streams, &purge,
+                     tx->worker->loop, on_purged, wait);
+    }
+    free(purge.host);
+    free(purge.value);
+}
+
+static struct tx_purge_wait *
+wait_new(struct tx *tx,
+         void (*then)(struct tx *tx, const struct purge_result *result))
+{
+    struct tx_purge_wait *wait = mem_zalloc(sizeof(*wait));
+
+    wait->worker = tx->worker;
+    wait->tx = tx;
+    wait->then = then;
+    wait->worst.outcome = PURGE_ALONE;
+    wait->worst.applied = true;
+    return wait;
+}
+
+void
+tx_purge_forget(struct tx *tx)
+{
+    if (tx->purging != NULL)
+        tx->purging->tx = NULL;
+    tx->purging = NULL;
+}
+
+/* ---- PURGE ---- */
+
+static void
+answer_purge(struct tx *tx, const struct purge_result *result)
+{
+    struct buf body = {0};
+    unsigned status = 200;
+
+    tx->cache = "own";
+    if (result->outcome == PURGE_LOCAL) {
+        counter_add(COUNTER_INVAL_FAILED, 1);
+        tx_fail(tx, 503, result->why);
+        return;
+    }
+    buf_printf(&body, "{\"purged\":\"");
+    buf_add_json(&body, tx->key.host);
+    buf_add_json(&body, tx->key.path_query);
+    buf_printf(&body, "\",\"published\":%s,\"applied\":%s}\n",
+               result->outcome == PURGE_PUBLISHED ? "true" : "false",
+               result->applied ? "true" : "false");
+    if (!result->applied)
+        status = 202; /* in the stream, not yet read back */
+    counter_add(COUNTER_REQ_OWN, 1);
+    tx_answer(tx, status, "application/json", buf_span(&body), NULL);
+    buf_fini(&body);
+}
+
+static bool
+token_matches(const struct tx *tx)
+{
+    struct span given =
+        fields_get(tx->request->fields, SPAN("Authorization"));
+    struct span token = span_of(tx->use->snapshot->conf->admin.token);
+
+    return token.len > 0 && given.len > 7 &&
+           span_eq_nocase(span_sub(given, 0, 7), SPAN("Bearer ")) &&
+           secret_eq(span_trim(span_sub(given, 7, given.len)), token);
+}
+
+void
+tx_purge(struct tx *tx)
+{
+    struct fields more = {0};
+    struct span soft = fields_get(tx->request->fields, SPAN("Atlas-Purge"));
+
+    tx->plan.why = PLAN_WHY_METHOD;
+    if (!tx->policy->route->purge) {
+        tx_fail(tx, 405,
+                "this route does not allow PURGE (\"purge\": true in the "
+                "route's configuration does)");
+        return;
+    }
+    if (!token_matches(tx)) {
+        fields_add(&more, SPAN("WWW-Authenticate"),
+                   SPAN("Bearer realm=\"atlas\""));
+        tx_answer(tx, 401, "text/plain; charset=utf-8",
+                  SPAN("401 Unauthorized: PURGE needs \"Authorization: Bearer "
+                       "TOKEN\" with the admin token\n"),
+                  &more);
+        fields_fini(&more);
+        return;
+    }
+    tx->purging = wait_new(tx, answer_purge);
+    tx->waits = TX_WAITS_PURGE;
+    submit(tx, tx->purging, tx->key.host, tx->key.path_query,
+           span_eq_nocase(soft, SPAN("soft")));
+    if (tx->purging->pending == 0) {
+        free(tx->purging);
+        tx->purging = NULL;
+        tx_fail(tx, 400, "this URL is too long to be purged");
+    }
+}
+
+/* ---- after an unsafe method ---- */
+
+/* Another resource on the same host that the response names. */
+static void
+submit_named(struct tx *tx, struct tx_purge_wait *wait, struct span name)
+{
+    struct span value = fields_get(pack_fields(tx->fill->fields), name);
+    struct buf url = {0};
+    struct buf scratch = {0};
+    struct key key;
+
+    if (value.len == 0)
+        return;
+    if (value.ptr[0] == '/' && !(value.len > 1 && value.ptr[1] == '/')) {
+        buf_add_text(&url, "http://");
+        buf_add_span(&url, tx->key.host);
+    }
+    buf_add_span(&url, value);
+    if (key_subject(&tx->policy->key, buf_span(&url), &scratch, &key) == NULL &&
+        span_eq(key.host, tx->key.host))
+        submit(tx, wait, key.host, key.path_query, false);
+    buf_fini(&url);
+    buf_fini(&scratch);
+}
+
+/* Whether the origin may have changed something: it said so, or nobody knows
+ * what it did. */
+static bool
+may_have_changed(const struct tx *tx)
+{
+    const struct fill *fill = tx->fill;
+
+    if (fill == NULL || fill->outcome != FILL_RESPONSE)
+        return true;
+    return fill->status >= 200 && fill->status < 400;
+}
+
+static void
+settled(struct tx *tx, const struct purge_result *result)
+{
+    (void)result; /* what could not be published was applied here, and logged */
+    if (tx->fill != NULL)
+        tx_deliver_fill(tx);
+    else
+        tx_decide(tx);
+}
+
+static struct tx_purge_wait *
+submit_all(struct tx *tx)
+{
+    struct tx_purge_wait *wait = wait_new(tx, settled);
+
+    submit(tx, wait, tx->key.host, tx->key.path_query, false);
+    if (tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE) {
+        submit_named(tx, wait, SPAN("Location"));
+        submit_named(tx, wait, SPAN("Content-Location"));
+    }
+    return wait;
+}
+
+void
+tx_settle(struct tx *tx)
+{
+    bool changed = may_have_changed(tx);
+
+    tx->invalidates = false;
+    if (!changed) {
+        settled(tx, NULL);
+        return;
+    }
+    tx->purging = submit_all(tx);
+    tx->waits = TX_WAITS_PURGE;
+    if (tx->purging->pending == 0) {
+        free(tx->purging);
+        tx->purging = NULL;
+        tx->waits = TX_WAITS_NOT;
+        settled(tx, NULL);
+    }
+}
+
+void
+tx_settle_alone(struct tx *tx)
+{
+    tx->invalidates = false;
+    struct tx_purge_wait *wait = submit_all(tx);
+
+    wait->tx = NULL;
+    if (wait->pending == 0)
+        free(wait);
+}

@@ -1,0 +1,273 @@
+#include "fetch_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+void
+sockets_init(struct fetch_pool *pool)
+{
+    for (size_t i = 0; i < SOCK_BUCKETS; i++)
+        list_init(&pool->sockets.names[i]);
+}
+
+static void
+on_poll_closed(uv_handle_t *handle)
+{
+    free(CONTAINER_OF(handle, struct sock, poll));
+}
+
+/* The file descriptor may be closed as soon as this returns. */
+static void
+drop(struct sock *sock)
+{
+    struct sockets *sockets = &sock->pool->sockets;
+
+    list_remove(&sock->link);
+    sockets->by_fd[sock->fd] = NULL;
+    sock->pool = NULL;
+    if (!sock->has_poll) {
+        free(sock);
+        return;
+    }
+    uv_poll_stop(&sock->poll);
+    uv_close((uv_handle_t *)&sock->poll, on_poll_closed);
+}
+
+void
+sockets_fini(struct fetch_pool *pool)
+{
+    struct sockets *sockets = &pool->sockets;
+
+    for (size_t i = 0; i < sockets->by_fd_len; i++) {
+        if (sockets->by_fd[i] != NULL)
+            drop(sockets->by_fd[i]);
+    }
+    free(sockets->by_fd);
+    sockets->by_fd = NULL;
+    sockets->by_fd_len = 0;
+}
+
+static struct sock *
+add(struct fetch_pool *pool, curl_socket_t fd, bool opened)
+{
+    struct sockets *sockets = &pool->sockets;
+    struct sock *sock = mem_zalloc(sizeof(*sock));
+    size_t slot = (size_t)fd;
+
+    if (slot >= sockets->by_fd_len) {
+        size_t len = (slot + 1) * 2;
+
+        sockets->by_fd =
+            mem_realloc(sockets->by_fd, len * sizeof(*sockets->by_fd));
+        memset(sockets->by_fd + sockets->by_fd_len, 0,
+               (len - sockets->by_fd_len) * sizeof(*sockets->by_fd));
+        sockets->by_fd_len = len;
+    }
+    /* One of the resolver's that was closed without telling. */
+    if (sockets->by_fd[slot] != NULL)
+        drop(sockets->by_fd[slot]);
+    sockets->by_fd[slot] = sock;
+    list_init(&sock->link);
+    sock->pool = pool;
+    sock->fd = fd;
+    sock->opened = opened;
+    return sock;
+}
+
+static struct sock *
+by_fd(struct fetch_pool *pool, curl_socket_t fd)
+{
+    size_t slot = (size_t)fd;
+
+    return slot < pool->sockets.by_fd_len ? pool->sockets.by_fd[slot] : NULL;
+}
+
+curl_socket_t
+sockets_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct fetch *fetch = arg;
+    int fd = socket(address->family,
+                    address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+
+    TAG_CHECK(fetch, FETCH_TAG);
+    (void)purpose;
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+
+    struct sock *sock = add(fetch->pool, fd, true);
+
+    list_push_back(&fetch->opened, &sock->link);
+    fetch->opens++;
+    return fd;
+}
+
+int
+sockets_on_close(void *arg, curl_socket_t fd)
+{
+    struct sock *sock = by_fd(arg, fd);
+
+    if (sock != NULL)
+        drop(sock);
+    return close(fd);
+}
+
+/* ---- polling ---- */
+
+static void
+on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct sock *sock = CONTAINER_OF(poll, struct sock, poll);
+    struct fetch_pool *pool = sock->pool;
+    int what = 0;
+    int running;
+
+    if (pool == NULL)
+        return;
+    if (status < 0)
+        what = CURL_CSELECT_ERR; /* libuv has stopped polling */
+    if (events & UV_READABLE)
+        what |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        what |= CURL_CSELECT_OUT;
+    pool->in_curl++;
+    curl_multi_socket_action(pool->multi, sock->fd, what, &running);
+    pool->in_curl--;
+    if (status < 0 && sock->pool != NULL && sock->events != 0)
+        CHECK(uv_poll_start(&sock->poll, sock->events, on_poll) == 0);
+    fetch_reap(pool);
+}
+
+static void
+stop(struct sock *sock)
+{
+    if (sock == NULL)
+        return;
+    sock->events = 0;
+    /* The resolver closes its own without our callback. */
+    if (!sock->opened)
+        drop(sock);
+    else if (sock->has_poll)
+        uv_poll_stop(&sock->poll);
+}
+
+int
+sockets_on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+    struct fetch_pool *pool = arg;
+    struct sock *sock = by_fd(pool, fd);
+
+    (void)easy;
+    (void)unused;
+    if (what == CURL_POLL_REMOVE) {
+        stop(sock);
+        return 0;
+    }
+    if (sock == NULL)
+        sock = add(pool, fd, false);
+    if (!sock->has_poll) {
+        CHECK(uv_poll_init(loop_uv(pool->loop), &sock->poll, fd) == 0);
+        sock->has_poll = true;
+    }
+    sock->events = 0;
+    if (what & CURL_POLL_IN)
+        sock->events |= UV_READABLE;
+    if (what & CURL_POLL_OUT)
+        sock->events |= UV_WRITABLE;
+    CHECK(uv_poll_start(&sock->poll, sock->events, on_poll) == 0);
+    return 0;
+}
+
+/* ---- which connection is it? ---- */
+
+static int
+port_of(const struct sockaddr_storage *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (address->ss_family == AF_INET) {
+        memcpy(&v4, address, sizeof(v4));
+        return ntohs(v4.sin_port);
+    }
+    memcpy(&v6, address, sizeof(v6));
+    return address->ss_family == AF_INET6 ? ntohs(v6.sin6_port) : -1;
+}
+
+static bool
+has_ports(const struct sock *sock, const struct conn_name *name)
+{
+    struct sockaddr_storage local = {0};
+    struct sockaddr_storage remote = {0};
+    socklen_t local_len = sizeof(local);
+    socklen_t remote_len = sizeof(remote);
+
+    if (getsockname(sock->fd, (struct sockaddr *)&local, &local_len) != 0 ||
+        getpeername(sock->fd, (struct sockaddr *)&remote, &remote_len) != 0)
+        return false;
+    return port_of(&local) == name->local_port &&
+           port_of(&remote) == name->remote_port;
+}
+
+static bool
+has_name(const struct sock *sock, const struct conn_name *name)
+{
+    return sock->local_port == name->local_port &&
+           sock->remote_port == name->remote_port &&
+           strcmp(sock->local_ip, name->local_ip) == 0 &&
+           strcmp(sock->remote_ip, name->remote_ip) == 0;
+}
+
+static struct list_link *
+bucket_of(struct fetch_pool *pool, int local_port)
+{
+    return &pool->sockets.names[(unsigned)local_port % SOCK_BUCKETS];
+}
+
+static void
+give_name(struct sock *sock, const struct conn_name *name)
+{
+    sock->local_port = name->local_port;
+    sock->remote_port = name->remote_port;
+    snprintf(sock->local_ip, sizeof(sock->local_ip), "%s", name->local_ip);
+    snprintf(sock->remote_ip, sizeof(sock->remote_ip), "%s", name->remote_ip);
+    list_remove(&sock->link);
+    list_push_front(bucket_of(sock->pool, name->local_port), &sock->link);
+}
+
+struct sock *
+sockets_find(struct fetch *fetch, const struct conn_name *name)
+{
+    struct sock *sock;
+
+    list_for_each (sock, &fetch->opened, link) {
+        if (!has_ports(sock, name))
+            continue;
+        give_name(sock, name);
+        return sock;
+    }
+    list_for_each (sock, bucket_of(fetch->pool, name->local_port), link) {
+        if (has_name(sock, name))
+            return sock;
+    }
+    return NULL;
+}
+
+enum sock_news
+sock_news(const struct sock *sock)
+{
+    char byte;
+    ssize_t got = recv(sock->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (got > 0)
+        return SOCK_BYTES;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return SOCK_QUIET;
+    return SOCK_CLOSED;
+}

@@ -1,0 +1,162 @@
+/* Connections: accepting, counting, and cutting those that are too slow. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "front_internal.h"
+
+/* Accepted in one go, so that other work gets its turn. */
+#define ACCEPT_BURST 64
+
+static void
+shed(int fd)
+{
+    counter_add(COUNTER_CONNECTIONS_SHED, 1);
+    LOG(LOG_WARN,
+        "a client connection was closed at once: limits.max_connections is "
+        "reached; raise it, or add nodes");
+    close(fd);
+}
+
+/* True when there may be more to accept. */
+static bool
+accept_one(struct listener *listener)
+{
+    struct front_worker *worker = listener->worker;
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    int fd = accept4(listener->fd, (struct sockaddr *)&address, &len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            LOG(LOG_ERROR,
+                "cannot accept connections: %s; raise the limit of open files "
+                "(ulimit -n, LimitNOFILE)",
+                strerror(errno));
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    if (atomic_load_explicit(&worker->front->connections,
+                             memory_order_relaxed) >= worker->max_connections) {
+        shed(fd);
+        return true;
+    }
+    if (MHD_add_connection(worker->daemon, fd, (struct sockaddr *)&address,
+                           len) == MHD_YES) {
+        counter_add(COUNTER_CONNECTIONS, 1);
+        worker->need_run = true;
+    } else {
+        LOG(LOG_WARN, "a client connection could not be taken on: %s",
+            strerror(errno));
+    }
+    return true;
+}
+
+void
+conn_accept(struct listener *listener)
+{
+    for (int i = 0; i < ACCEPT_BURST && accept_one(listener); i++)
+        continue;
+}
+
+void
+conn_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    conn_accept(poll->data);
+}
+
+struct conn *
+conn_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+        ->socket_context;
+}
+
+static struct conn *
+conn_new(struct front_worker *worker, struct MHD_Connection *mhd)
+{
+    struct conn *conn = mem_zalloc(sizeof(*conn));
+    const struct sockaddr *address =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            ->client_addr;
+
+    conn->worker = worker;
+    conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
+                   ->connect_fd;
+    conn->since_ns = clock_boot_ns();
+    if (address->sa_family == AF_INET6)
+        memcpy(&conn->address, address, sizeof(struct sockaddr_in6));
+    else
+        memcpy(&conn->address, address, sizeof(struct sockaddr_in));
+    list_push_back(&worker->conns, &conn->link);
+    worker->conn_count++;
+    atomic_fetch_add(&worker->front->connections, 1);
+    return conn;
+}
+
+void
+conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
+            enum MHD_ConnectionNotificationCode code)
+{
+    struct front_worker *worker = cls;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = conn_new(worker, mhd);
+        return;
+    }
+    struct conn *conn = *context;
+
+    list_remove(&conn->link);
+    worker->conn_count--;
+    atomic_fetch_sub(&worker->front->connections, 1);
+    counter_add(COUNTER_CONNECTIONS_CLOSED, 1);
+    free(conn);
+    *context = NULL;
+}
+
+void
+conn_kill(struct conn *conn)
+{
+    if (conn->dead)
+        return;
+    conn->dead = true;
+    shutdown(conn->fd, SHUT_RDWR);
+    conn->worker->need_run = true;
+}
+
+/* Whether a connection takes longer than it may. Bytes that trickle in keep
+ * libmicrohttpd's own idle timer from ending it, so this looks at the whole
+ * time: between requests (a request line that never ends is one), and from the
+ * request line to the end of the head. */
+static bool
+too_slow(const struct front_worker *worker, const struct conn *conn,
+         uint64_t now)
+{
+    uint64_t ms = (now - conn->since_ns) / NS_PER_MS;
+
+    if (conn->request == NULL)
+        return ms > worker->idle_timeout_ms + worker->header_timeout_ms;
+    return conn->request->calls == 0 && ms > worker->header_timeout_ms;
+}
+
+void
+conn_tick(struct front_worker *worker)
+{
+    uint64_t now = clock_boot_ns();
+    struct conn *conn;
+
+    list_for_each(conn, &worker->conns, link)
+    {
+        if (too_slow(worker, conn, now) ||
+            (worker->draining && conn->request == NULL))
+            conn_kill(conn);
+    }
+}

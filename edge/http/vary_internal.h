@@ -1,0 +1,15 @@
+/* The two halves of vary: what is compared, and how values are normalised. */
+#ifndef HTTP_VARY_INTERNAL_H
+#define HTTP_VARY_INTERNAL_H
+
+#include "http/fields.h"
+
+/* The distinct names that Vary lists, borrowed, in the order received. False
+ * for VARY_ANY. `names` has room for VARY_NAMES_MAX. */
+bool vary_names(const struct fields *response, struct span *names,
+                size_t *count);
+
+/* Adds `s` in lower case (ASCII). */
+void vary_add_lower(struct buf *out, struct span s);
+
+#endif

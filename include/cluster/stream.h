@@ -1,0 +1,93 @@
+/*
+ * The sites' streams of invalidations: reading each, in order, into the
+ * tables (inval.h), and never missing an entry silently.
+ *
+ * A stream starts at the last number of its first sync. Pushes are applied as
+ * they come when they are the next number; a sync, at each poll and whenever
+ * something does not fit, fetches what is missing. What cannot be made whole
+ * raises the floor (enum floor_reason), and reading goes on from there.
+ *
+ * All of this belongs to the control thread, but for purge_submit (purge.h).
+ */
+#ifndef CLUSTER_STREAM_H
+#define CLUSTER_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "cluster/inval.h"
+
+struct bus;
+struct conf;
+struct loop;
+struct streams;
+
+struct streams_site {
+    const char *name;
+    const char *redis_host; /* NULL: this site has no Redis */
+    unsigned redis_port;
+};
+
+struct streams_options {
+    const char *site; /* our own; one of the sites, when it has a Redis */
+    const char *node;
+    const struct streams_site *sites;
+    size_t site_count;
+    uint64_t connect_timeout_ms;
+    uint64_t command_timeout_ms;
+    uint64_t backoff_max_ms;
+    uint64_t poll_ms;
+};
+
+/* Begins to connect to every site's Redis. `conf` is not kept. */
+struct streams *streams_new(struct loop *control, const struct conf *conf,
+                            struct inval *inval);
+/* The same with options given one by one, all copied. */
+struct streams *streams_start(struct loop *control,
+                              const struct streams_options *options,
+                              struct inval *inval);
+/* Nobody may submit purges any more; those under way are answered. */
+void streams_free(struct streams **streams);
+
+/* False when no site has a Redis: this node works alone. */
+bool streams_configured(const struct streams *streams);
+/* Every site's stream was synced within the last three polls, and nothing
+ * that was seen there is missing here. True when none is configured. */
+bool streams_in_sync(const struct streams *streams);
+/* The connection to a site's Redis, for the node table; NULL when it has
+ * none. Lives as long as the streams. */
+struct bus *streams_bus(struct streams *streams, struct span site);
+
+struct stream_status {
+    const char *site;
+    bool own;       /* the site of this node */
+    bool connected; /* to its Redis */
+    bool met;       /* synced at least once: the numbers mean something */
+    uint64_t epoch;
+    uint64_t term;
+    uint64_t n;             /* applied */
+    uint64_t last_n;        /* the last one known to exist */
+    uint64_t lag;           /* last_n - n */
+    uint64_t synced_ago_ms; /* since the last sync; UINT64_MAX: never */
+    uint64_t applied;       /* entries, since the start */
+    uint64_t floors[FLOOR_REASONS];
+    const char *error; /* "" when all is well */
+};
+
+/* Fills *status for the index-th stream; false when there is none. Texts are
+ * valid until the loop's next turn. */
+bool streams_status(const struct streams *streams, size_t index,
+                    struct stream_status *status);
+
+/* ---- entries (pure) ---- */
+
+/* The entry in the fields of a stream record (names and values in turn).
+ * False when it is not one of ours: a field missing or twice, another version,
+ * bounds passed. Spans borrow from the items. Fields of other names are left
+ * to later versions. */
+bool stream_decode(const struct span *items, size_t count,
+                   struct inval_entry *entry);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * The engine: what all workers share, and what each has of its own.
+ *
+ * One `struct engine` is made by main before the threads start and freed after
+ * they ended. Each worker thread makes a `struct worker` on its loop. The
+ * configuration in force is a snapshot that is swapped whole by
+ * engine_configure; transactions under way keep the one they began with.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct auth;
+struct buf;
+struct conf;
+struct engine;
+struct fields;
+struct flight_table;
+struct inval;
+struct loop;
+struct peers;
+struct store;
+struct streams;
+struct worker;
+struct access_log;
+struct origin_status;
+
+/* Borrowed by the engine; `peers`, `auth` and `streams` may be NULL: one node
+ * alone. */
+struct engine_parts {
+    struct store *store;
+    struct inval *inval;
+    struct streams *streams;
+    struct peers *peers;
+    struct auth *auth;
+    struct access_log *access_log; /* NULL: none is kept */
+};
+
+/* Any thread may call engine_configure and what reads; the rest is main's. */
+struct engine *engine_new(const struct engine_parts *parts, struct conf *conf);
+/* After all workers were freed. */
+void engine_free(struct engine **engine);
+/* Puts a new configuration in force, for requests that arrive from now on. A
+ * reference is taken. */
+void engine_configure(struct engine *engine, struct conf *conf);
+
+/* ---- a worker, on its own thread ---- */
+
+struct worker *worker_new(struct engine *engine, struct loop *loop,
+                          unsigned index);
+/* No transaction may be left; fills that still run are given up. */
+void worker_free(struct worker **worker);
+/* Fills that this worker owns and that are not over. */
+size_t worker_fills(const struct worker *worker);
+/* Nothing will be posted to this worker's loop any more, once it has no
+ * transactions: its loop must run until then. */
+bool worker_quiet(const struct worker *worker);
+/* What is in force here; valid until the loop's next turn. */
+const struct conf *worker_conf(const struct worker *worker);
+
+/* ---- for the operator ---- */
+
+struct explain_request {
+    struct span method;
+    struct span url; /* absolute, http */
+    const struct fields *fields;
+};
+
+/* What would be decided for this request here and now, and why, as a JSON
+ * object: route, key, object, validity, verdict. Nothing is fetched, counted
+ * or changed. False, with a text for people in `out`, when the URL is not one.
+ * Any registered thread (base/grace.h). */
+bool engine_explain(struct engine *engine, const struct explain_request *ask,
+                    struct buf *out);
+
+/* Calls fn for each server of each origin group. Any thread. */
+typedef void (*engine_origin_fn)(void *arg, const char *group,
+                                 const struct origin_status *status);
+void engine_each_origin(struct engine *engine, engine_origin_fn fn, void *arg);
+
+/* Flights that are open now. */
+size_t engine_flights(const struct engine *engine);
+
+#endif

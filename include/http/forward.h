@@ -1,0 +1,61 @@
+/*
+ * Fields that cross the edge, in both directions (RFC 9110 section 7.6).
+ * Nothing is passed on by default of the library that sends it: the lists made
+ * here are all that is sent, but for framing, which is the sender's.
+ */
+#ifndef HTTP_FORWARD_H
+#define HTTP_FORWARD_H
+
+#include "http/fields.h"
+
+struct forward_context {
+    struct span client; /* the client's address, "192.0.2.1", "2001:db8::1" */
+    struct span scheme; /* by which the client came */
+    struct span host;   /* that the client asked, with port if it gave one */
+    struct span pseudonym; /* this node's, or its cluster's: a token */
+    bool http11;           /* what the client spoke; else HTTP/1.0 */
+    /* Let through what a client may change a response by without being part
+     * of the key: X-Forwarded-Host, X-Original-URL, method overrides and the
+     * like, and the host and proto of its Forwarded. Never on a route that
+     * caches, unless that route's key has them. */
+    bool keep_forwarded_host;
+};
+
+/*
+ * Makes in `out` (cleared first) the fields for the origin: the end-to-end
+ * ones of `in`, less Host, Expect, Content-Length, Atlas-*, and those that
+ * keep_forwarded_host is about; then Host, Via, X-Forwarded-For,
+ * X-Forwarded-Proto, Forwarded (RFC 7239) and CDN-Loop (RFC 8586) with ours
+ * behind the client's. '_' in a name counts as '-', as it does for origins
+ * behind CGI. New values are in `scratch`, which is cleared first; `in`, the
+ * context's spans and scratch must outlive `out`.
+ */
+void forward_request(const struct fields *in,
+                     const struct forward_context *context, struct fields *out,
+                     struct buf *scratch);
+
+/* Whether a request has been here before: our pseudonym in CDN-Loop. */
+bool forward_is_loop(const struct fields *request, struct span pseudonym);
+
+struct forward_response_options {
+    struct span pseudonym;
+    bool http11;               /* what the origin spoke */
+    const struct span *hidden; /* names not to be sent, such as tag fields */
+    size_t hidden_count;
+};
+
+/*
+ * Makes in `out` (cleared first) the fields of an origin's response that may go
+ * to a client or into the store: hop-by-hop ones, Content-Length, Atlas-*, the
+ * hidden ones, invalid and empty ones are left out (libmicrohttpd sends no
+ * empty values); Via has ours behind. `scratch` as above.
+ */
+void forward_response(const struct fields *in,
+                      const struct forward_response_options *options,
+                      struct fields *out, struct buf *scratch);
+
+/* Bytes that these fields take on the wire: what the cap of a response head is
+ * held against. */
+size_t forward_size(const struct fields *fields);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Freshening a stored response from a 304 or from the answer to a HEAD
+ * (RFC 9111 sections 3.2, 4.3.4 and 4.3.5). Pure; spans are borrowed.
+ */
+#ifndef HTTP_UPDATE_H
+#define HTTP_UPDATE_H
+
+#include "http/fields.h"
+
+/*
+ * Adds to `out` the stored fields as the 304 changes them: every field it
+ * names replaces all stored ones of that name, but for what describes the
+ * stored bytes or this hop (Content-Length, Content-Encoding, Content-Range,
+ * the hop-by-hop fields), and Set-Cookie where the stored response has none:
+ * that is between the origin and one client. Age and Date of the stored
+ * response never survive, since the new ones, or their absence, say how old
+ * the validated response is: give a 304 without Date its time of arrival
+ * before (RFC 9110 section 6.6.1).
+ * `out` borrows from both, which must outlive it.
+ */
+void update_fields(const struct fields *stored, const struct fields *from_304,
+                   struct fields *out);
+
+/* False when the 304 carries a validator that says it is about another
+ * response than the stored one (RFC 9111 section 4.3.4): fetch whole. */
+bool update_applies(const struct fields *stored,
+                    const struct fields *from_304);
+
+enum update_head {
+    UPDATE_HEAD_FRESHENS,   /* update_fields may be applied */
+    UPDATE_HEAD_INVALIDATES /* the stored response is out of date */
+};
+
+/* What a 200 answer to HEAD says of the stored 200 answer to GET: it freshens
+ * when ETag, Last-Modified and Content-Length, where given, are the same. */
+enum update_head update_head(const struct fields *stored,
+                             const struct fields *from_head);
+
+#endif

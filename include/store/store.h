@@ -1,0 +1,126 @@
+/*
+ * The RAM store: an index that is read without locks, and a byte budget that
+ * is kept by size-aware S3-FIFO (Yang and others, "FIFO queues are all you
+ * need for cache eviction", SOSP 2023).
+ *
+ * Any thread that is registered for grace periods. A hit takes no lock and
+ * writes nothing but a counter of the object, and that only until it is 3.
+ * Everything that changes the store takes one mutex, for a short time: an
+ * insertion may make a bounded number of evictions.
+ *
+ * The budget counts what objects cost, the store's own tables, reservations
+ * of running fills, and objects that were taken out but are still held by
+ * somebody or wait for their grace period. The sum never exceeds it. So the
+ * store keeps a little room (a sixty-fourth, more while room runs out) for
+ * what waits to be freed, and refuses an object when that is not enough.
+ *
+ * What it does not do: decide whether an object is fresh or valid, or whether
+ * a response may be stored. It also keeps nothing on disk.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "store/object.h"
+
+struct bloom;
+struct fields;
+struct key;
+struct store;
+
+/* Budgets below this are taken as this. */
+#define STORE_BUDGET_MIN ((size_t)64 * 1024)
+
+/* At most this many variants of one key are kept: the latest ones. */
+#define STORE_VARIANTS_MAX 64
+
+/* `budget` in bytes; an object that costs more than `max_object` (0: no such
+ * bound), or more than half the budget, is not stored. */
+struct store *store_new(size_t budget, size_t max_object);
+/* Nobody may use the store any more. Objects that others hold live on. Waits
+ * for a grace period. */
+void store_free(struct store **store);
+/* New bounds; evicts at once what no longer fits. The sizes of the bloom
+ * filter and of the uncacheable marks stay as they were. */
+void store_resize(struct store *store, size_t budget, size_t max_object);
+
+/* ---- reading: no locks ---- */
+
+/*
+ * The variant that `request` selects (RFC 9111 section 4.1); of several the
+ * one whose origin request was sent last. Counts as a hit for eviction.
+ * Borrowed: valid until the thread next waits; object_try_ref keeps it longer.
+ * NULL: a miss; then *other_variants (may be NULL) says whether the key has
+ * variants that the request does not select.
+ */
+struct object *store_find(struct store *store, const struct key *key,
+                          const struct fields *request, bool *other_variants);
+
+/* The keys that are stored: for digests. Lives as long as the store. */
+struct bloom *store_bloom(struct store *store);
+
+/* ---- changing ---- */
+
+/*
+ * Puts an object in. Consumes the caller's reference, and `reserved` bytes
+ * that store_reserve gave for it (0: none). It takes the place of the stored
+ * object of the same key and variant, unless that one was sent later: a late
+ * fill never replaces a newer one. False when it was not stored: for that
+ * reason, or because it is too large or room could not be made at once. To
+ * go on using the object, take a reference before.
+ */
+bool store_insert(struct store *store, struct object **object, size_t reserved);
+
+/*
+ * As store_insert, for an object that is an update of `old` (a 304): it takes
+ * the place of exactly that one while that is still in, even when the fields
+ * that select the variant have changed; a body that both share is charged
+ * once. When `old` is out, a plain store_insert.
+ */
+bool store_replace(struct store *store, struct object *old,
+                   struct object **object);
+
+/* Takes one object out; false when it was out already. */
+bool store_remove(struct store *store, struct object *object);
+/* Takes out all variants of a key; how many there were. */
+size_t store_remove_key(struct store *store, const struct key *key);
+
+/* ---- room for running fills ---- */
+
+/* Charges `bytes` more to the budget, and evicts to make room. False, and
+ * nothing charged, when room cannot be made at once, or fills would hold more
+ * than three quarters of the budget. */
+bool store_reserve(struct store *store, size_t bytes);
+void store_release(struct store *store, size_t bytes);
+
+/* ---- hit-for-miss ---- */
+
+/* Remembers until `until_ns` (boot clock, rounded up to 1/8 s) that the
+ * answers of a key cannot be shared. A bounded table: old marks give way. */
+void store_mark_uncacheable(struct store *store, struct hash128 key,
+                            uint64_t until_ns);
+/* No lock. May be wrong for a key that was not marked, once in 2^30. */
+bool store_uncacheable(struct store *store, struct hash128 key,
+                       uint64_t now_ns);
+
+/* ---- numbers ---- */
+
+struct store_stats {
+    size_t budget;
+    size_t bytes;    /* all that is charged now; <= budget */
+    size_t reserved; /* of that, by running fills */
+    size_t objects;
+    size_t dying; /* bytes out of the index, not freed yet */
+    uint64_t inserts;
+    uint64_t evictions;
+    uint64_t ghost_hits; /* inserts that came back soon after eviction */
+    uint64_t refusals;   /* inserts and reservations without room */
+};
+
+void store_stats(struct store *store, struct store_stats *stats);
+
+#endif
