@@ -83,3 +83,21 @@ $(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,http base)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 tools: $(TOOLS)
 
+##@ Test
+# A unit test links its layer and those below, and so proves the layering.
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
+
+define unit_rule
+$(B)/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(call LIB_of,$(1) $(BELOW_$(1)))
+	@mkdir -p $$(@D)
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcmocka
+endef
+$(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
+
+ORIGIN_OBJ = $(filter-out %/main.o,$(call OBJ_of,$(wildcard origin/*.c)))
+$(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,cluster fetch bus conf http base)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+.PRECIOUS: $(B)/%.o

@@ -266,8 +266,6 @@ announce_new(struct loop *loop, const struct settings *settings, int root_fd)
         .site = settings->redis_site,
         .host = settings->redis_host,
         .port = settings->redis_port,
-        .username = settings->redis_username,
-        .password = settings->redis_password,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .command_timeout_ms = COMMAND_TIMEOUT_MS,
         .backoff_max_ms = RETRY_MAX_MS,

@@ -158,7 +158,8 @@ files_conditions_hold(struct exchange *x, const struct stat *st)
     if (st != NULL)
         fill_validators(&v, st);
     switch (conditional_evaluate_origin(span_of(x->method), &x->request,
-                                        st == NULL ? NULL : &v.fields)) {
+                                        st == NULL ? NULL : &v.fields,
+                                        clock_wall_ms() / 1000)) {
     case CONDITION_NOT_MODIFIED:
         answer_not_modified(x, (uint64_t)st->st_size);
         return false;

@@ -10,6 +10,7 @@
 
 #include "answer.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "http/conditional.h"
 #include "http/range.h"
@@ -95,7 +96,8 @@ answer_bytes(struct exchange *x, uint64_t len, const struct fields *current)
     struct range_set set = {0};
     enum range_result result = RANGE_NONE;
     enum condition condition =
-        conditional_evaluate_origin(span_of(x->method), &x->request, current);
+        conditional_evaluate_origin(span_of(x->method), &x->request, current,
+                                    clock_wall_ms() / 1000);
     struct buf text = {0};
     struct body *body;
 

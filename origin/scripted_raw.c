@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "scripted_internal.h"
 
+/* SPAN, as a static initialiser wants it. */
+#define BYTES(literal) {(literal), sizeof(literal) - 1}
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 #define CACHEABLE "Cache-Control: max-age=60\r\n"
 
@@ -15,26 +17,26 @@ static const struct {
     const char *kind;
     struct span bytes;
 } garbage[] = {
-    {"", SPAN("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP\r\n\r\n")},
-    {"status", SPAN("HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\nhi")},
-    {"version", SPAN("HTTP/7.3 200 OK\r\nContent-Length: 2\r\n\r\nhi")},
-    {"field", SPAN(HEAD CACHEABLE "no colon here\r\nContent-Length: 2\r\n\r\nhi")},
-    {"name", SPAN(HEAD CACHEABLE "Bad Name: x\r\nContent-Length: 2\r\n\r\nhi")},
-    {"fold", SPAN(HEAD CACHEABLE "X-A: 1\r\n 2\r\nContent-Length: 2\r\n\r\nhi")},
-    {"length", SPAN(HEAD CACHEABLE
+    {"", BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP\r\n\r\n")},
+    {"status", BYTES("HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\nhi")},
+    {"version", BYTES("HTTP/7.3 200 OK\r\nContent-Length: 2\r\n\r\nhi")},
+    {"field", BYTES(HEAD CACHEABLE "no colon here\r\nContent-Length: 2\r\n\r\nhi")},
+    {"name", BYTES(HEAD CACHEABLE "Bad Name: x\r\nContent-Length: 2\r\n\r\nhi")},
+    {"fold", BYTES(HEAD CACHEABLE "X-A: 1\r\n 2\r\nContent-Length: 2\r\n\r\nhi")},
+    {"length", BYTES(HEAD CACHEABLE
                     "Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi!")},
-    {"hex", SPAN(HEAD CACHEABLE "Content-Length: 0x2\r\n\r\nhi")},
-    {"both", SPAN(HEAD CACHEABLE
+    {"hex", BYTES(HEAD CACHEABLE "Content-Length: 0x2\r\n\r\nhi")},
+    {"both", BYTES(HEAD CACHEABLE
                   "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
                   "2\r\nhi\r\n0\r\n\r\n")},
-    {"coding", SPAN(HEAD CACHEABLE "Transfer-Encoding: xchunked\r\n\r\n"
+    {"coding", BYTES(HEAD CACHEABLE "Transfer-Encoding: xchunked\r\n\r\n"
                                    "2\r\nhi\r\n0\r\n\r\n")},
-    {"chunk", SPAN(HEAD CACHEABLE "Transfer-Encoding: chunked\r\n\r\n"
+    {"chunk", BYTES(HEAD CACHEABLE "Transfer-Encoding: chunked\r\n\r\n"
                                   "2\r\nhi\r\nzz\r\nhi\r\n0\r\n\r\n")},
-    {"unfinished", SPAN(HEAD CACHEABLE "Transfer-Encoding: chunked\r\n\r\n"
+    {"unfinished", BYTES(HEAD CACHEABLE "Transfer-Encoding: chunked\r\n\r\n"
                                        "2\r\nhi\r\n")},
-    {"head", SPAN(HEAD CACHEABLE "Content-Len")},
-    {"nothing", SPAN("")},
+    {"head", BYTES(HEAD CACHEABLE "Content-Len")},
+    {"nothing", BYTES("")},
 };
 
 /* /_test/garbage, /_test/garbage/KIND */

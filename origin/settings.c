@@ -42,8 +42,6 @@ settings_fini(struct settings *s)
     free(s->root);
     free(s->redis_site);
     free(s->redis_host);
-    free(s->redis_username);
-    free(s->redis_password);
     *s = (struct settings){0};
 }
 
@@ -330,26 +328,15 @@ take_redis(struct settings *s, json_t *value, struct buf *why)
 {
     const char *site = NULL;
     const char *address = NULL;
-    const char *username = NULL;
-    const char *password = NULL;
     json_error_t error;
 
-    if (json_unpack_ex(value, &error, JSON_STRICT, "{s:s, s:s, s?s, s?s}",
-                       "site", &site, "address", &address, "username",
-                       &username, "password", &password) != 0) {
-        buf_printf(why,
-                   "%s; expected {\"site\", \"address\"} and perhaps "
-                   "\"username\" and \"password\"",
-                   error.text);
-        return false;
-    }
-    if (!set_redis(s, span_of(site), span_of(address), why))
-        return false;
-    free(s->redis_username);
-    free(s->redis_password);
-    s->redis_username = username ? mem_strdup(username) : NULL;
-    s->redis_password = password ? mem_strdup(password) : NULL;
-    return true;
+    if (json_unpack_ex(value, &error, JSON_STRICT, "{s:s, s:s}", "site", &site,
+                       "address", &address) == 0)
+        return set_redis(s, span_of(site), span_of(address), why);
+    buf_printf(why,
+               "%s; expected {\"site\": NAME, \"address\": \"HOST:PORT\"}",
+               error.text);
+    return false;
 }
 
 static bool

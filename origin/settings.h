@@ -28,8 +28,6 @@ struct settings {
     char *redis_site; /* NULL: nothing is published */
     char *redis_host;
     unsigned redis_port;
-    char *redis_username;
-    char *redis_password;
     /* Under which names the world sees this origin: those that invalidations
      * of a URL are published for. In lower case, with a port if there is one
      * in the URLs. */

@@ -12,7 +12,7 @@
 
 struct link;
 
-#define LINK_BACKOFF_MIN_MS 100
+#define LINK_BACKOFF_MIN_MS UINT64_C(100)
 
 struct link_options {
     const char *host; /* must outlive the link */

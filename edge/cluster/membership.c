@@ -81,7 +81,8 @@ tidy(struct site *site, uint64_t now_ms)
 {
     size_t kept = 0;
 
-    qsort(site->rows, site->count, sizeof(*site->rows), by_key);
+    if (site->count > 0)
+        qsort(site->rows, site->count, sizeof(*site->rows), by_key);
     for (size_t i = 0; i < site->count && kept < MEMBERSHIP_MAX; i++) {
         struct row *row = &site->rows[i];
         const struct row *last = kept > 0 ? &site->rows[kept - 1] : NULL;

@@ -63,8 +63,7 @@ unspecified(const char *url)
     const char *host = strstr(url, "://");
 
     host = host ? host + 3 : url;
-    return strncmp(host, "0.0.0.0:", 8) == 0 ||
-           strncmp(host, "[::]:", 5) == 0;
+    return strncmp(host, "0.0.0.0:", 8) == 0 || strncmp(host, "[::]:", 5) == 0;
 }
 
 static void

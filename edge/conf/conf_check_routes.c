@@ -150,8 +150,8 @@ check_unused(const struct conf *conf, const struct conf_tree *root,
         bool used = false;
 
         for (size_t j = 0; j < conf->route_count && !used; j++)
-            used = strcmp(conf->origins[i].name,
-                          conf->routes[j].origin_name) == 0;
+            used =
+                strcmp(conf->origins[i].name, conf->routes[j].origin_name) == 0;
         if (!used)
             conf_warning_at(problems, origins, conf->origins[i].name,
                             "no route uses this group");

@@ -137,10 +137,14 @@ void
 conf_complete(struct conf *conf, struct conf_tree *root,
               struct conf_problems *problems)
 {
-    struct secret token = {conf_tree_get(root, "admin"), "token", "token_file",
-                           conf->admin.token_file, &conf->admin.token,
+    struct secret token = {conf_tree_get(root, "admin"),
+                           "token",
+                           "token_file",
+                           conf->admin.token_file,
+                           &conf->admin.token,
                            CONF_TEXT_TOKEN};
-    struct secret secret = {root, "secret", "secret_file", conf->secret_file,
+    struct secret secret = {root,          "secret",
+                            "secret_file", conf->secret_file,
                             &conf->secret, CONF_TEXT_SECRET};
 
     read_secret(&token, conf, problems);
@@ -156,6 +160,5 @@ conf_complete(struct conf *conf, struct conf_tree *root,
         conf->max_object_bytes = conf->memory_bytes / 8;
     drop_self(conf);
     for (size_t i = 0; i < conf->route_count; i++)
-        conf->routes[i].origin =
-            conf_origin(conf, conf->routes[i].origin_name);
+        conf->routes[i].origin = conf_origin(conf, conf->routes[i].origin_name);
 }

@@ -90,8 +90,9 @@ conf_option_expected(const struct conf_option *option, struct buf *out)
         buf_printf(out, "an object: %s", option->table->what);
         break;
     case CONF_MAP:
-        buf_printf(out, "an object with names as keys, each value an object: "
-                        "%s",
+        buf_printf(out,
+                   "an object with names as keys, each value an object: "
+                   "%s",
                    option->table->what);
         break;
     }

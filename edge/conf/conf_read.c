@@ -179,7 +179,7 @@ accepted(struct conf_reader *reader, const struct conf_tree *tree,
         return conf_path_beside(reader->arena, tree->file, value);
     bool right = conf_text_row(text)->accept(span_of(value), &kept);
     const char *copy =
-        right ? conf_arena_strdup(reader->arena, kept.data) : NULL;
+        right && kept.data ? conf_arena_strdup(reader->arena, kept.data) : NULL;
 
     if (conf_text_row(text)->secret && kept.data != NULL)
         explicit_bzero(kept.data, kept.len);
@@ -190,8 +190,7 @@ accepted(struct conf_reader *reader, const struct conf_tree *tree,
 static bool
 read_string(const struct slot *slot)
 {
-    const char *value =
-        accepted(slot->reader, slot->tree, slot->option->text);
+    const char *value = accepted(slot->reader, slot->tree, slot->option->text);
 
     if (value == NULL && slot->option->empty &&
         json_is_string(slot->tree->value) &&
@@ -223,8 +222,8 @@ read_strings(const struct slot *slot)
     if (!bounded_list(slot))
         return false;
     size_t count = json_array_size(slot->tree->value);
-    const char **list = conf_arena_zalloc(slot->reader->arena,
-                                          (count + 1) * sizeof(*list));
+    const char **list =
+        conf_arena_zalloc(slot->reader->arena, (count + 1) * sizeof(*list));
     bool right = true;
     size_t i = 0;
 
@@ -264,8 +263,8 @@ read_object(const struct slot *slot)
 static char *
 put_structs(const struct slot *slot, size_t count)
 {
-    char *list = conf_arena_zalloc(
-        slot->reader->arena, (count + 1) * slot->option->table->size);
+    char *list = conf_arena_zalloc(slot->reader->arena,
+                                   (count + 1) * slot->option->table->size);
 
     put(slot, &list, sizeof(list));
     put_count(slot, count);
@@ -383,8 +382,7 @@ put_default(struct slot slot)
         put_nothing(&slot);
         return;
     }
-    json_t *value =
-        json_loads(slot.option->initial, JSON_DECODE_ANY, NULL);
+    json_t *value = json_loads(slot.option->initial, JSON_DECODE_ANY, NULL);
 
     CHECK(value != NULL);
     slot.tree = conf_tree_of(slot.reader->loader, value, "(default)");
@@ -419,8 +417,7 @@ unknown(struct conf_reader *reader, const struct conf_table *table,
     if (nearest.best == NULL) {
         buf_add_text(&message, "; expected one of ");
         for (size_t i = 0; i < table->count; i++)
-            buf_printf(&message, "%s%s", i ? ", " : "",
-                       table->options[i].name);
+            buf_printf(&message, "%s%s", i ? ", " : "", table->options[i].name);
     }
     conf_error_at(reader->loader->problems, member, NULL, "%s", message.data);
     buf_fini(&message);

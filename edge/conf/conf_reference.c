@@ -86,9 +86,8 @@ write_row(const struct conf_option *option, const char *prefix, bool reload,
     buf_fini(&takes);
 }
 
-static void
-write_table(const struct conf_table *table, const char *prefix, bool reload,
-            FILE *out);
+static void write_table(const struct conf_table *table, const char *prefix,
+                        bool reload, FILE *out);
 
 static void
 write_inner(const struct conf_option *option, const char *prefix, bool reload,

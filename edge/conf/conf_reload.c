@@ -21,6 +21,15 @@ pointer_of(const struct conf_option *option, const void *base)
     return pointer;
 }
 
+static const char *
+key_of(const struct conf_table *table, const char *item)
+{
+    const char *key;
+
+    memcpy(&key, item + table->key_offset, sizeof(key));
+    return key;
+}
+
 static bool
 same_strings(const struct conf_strings *a, const struct conf_strings *b)
 {
@@ -59,10 +68,7 @@ same_structs(const struct conf_option *option, const void *a, const void *b)
         const char *other = pointer_of(option, b) + i * table->size;
 
         if (option->type == CONF_MAP &&
-            strcmp(*(const char *const *)(const void *)(one +
-                                                        table->key_offset),
-                   *(const char *const *)(const void *)(other +
-                                                        table->key_offset)))
+            strcmp(key_of(table, one), key_of(table, other)) != 0)
             return false;
         if (!same_struct(table, one, other))
             return false;
@@ -115,7 +121,8 @@ add_value(const struct conf_option *option, const void *base, struct buf *out)
         conf_format_size(*(const uint64_t *)at, out);
     else if (option->type == CONF_DURATION)
         conf_format_duration(*(const uint64_t *)at, out);
-    else if (option->type == CONF_STRING && !conf_text_row(option->text)->secret)
+    else if (option->type == CONF_STRING &&
+             !conf_text_row(option->text)->secret)
         buf_printf(out, "\"%s\"", pointer_of(option, base));
 }
 
@@ -134,8 +141,9 @@ report(struct walk *walk, const char *prefix, const struct conf_option *option,
 
     add_value(option, old, &from);
     add_value(option, new, &to);
-    conf_problems_error(walk->problems, "%s: %s%s: changed%s%s%s%s, which needs "
-                                        "a restart",
+    conf_problems_error(walk->problems,
+                        "%s: %s%s: changed%s%s%s%s, which needs "
+                        "a restart",
                         walk->path, prefix, option->name,
                         from.len ? " from " : "", from.len ? from.data : "",
                         from.len ? " to " : "", from.len ? to.data : "");

@@ -23,8 +23,10 @@
 #define YEAR (365 * DAY)
 
 #define TABLE(table, type, words)                                              \
-    {.what = (words), .options = (table), .count = ARRAY_LEN(table),           \
-     .size = sizeof(struct type)}
+    {                                                                          \
+        .what = (words), .options = (table), .count = ARRAY_LEN(table),        \
+        .size = sizeof(struct type)                                            \
+    }
 
 static const struct conf_choice consistencies[] = {
     [CONF_AP] = {"ap", "keeps answering when the network breaks, with a stale "

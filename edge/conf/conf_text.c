@@ -306,8 +306,7 @@ static const struct conf_text_row rows[] = {
                           accept_listen},
     [CONF_TEXT_ADDRESS] = {"an address such as \"127.0.0.1:6379\", "
                            "\"host:6379\" or \"[::1]:6379\"",
-                           "^(" HOST_RE "):[0-9]{1,5}$", false,
-                           accept_address},
+                           "^(" HOST_RE "):[0-9]{1,5}$", false, accept_address},
     [CONF_TEXT_BASE] = {"an address such as \"10.0.0.1:8080\" or "
                         "\"http://edge-1:8080\", without a path",
                         "^(http://)?(" HOST_RE "):[0-9]{1,5}/?$", false,

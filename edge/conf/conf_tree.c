@@ -274,8 +274,7 @@ includes(struct conf_loader *loader, const struct chain *chain,
     if (list == NULL)
         return all;
     if (!json_is_array(list->value)) {
-        conf_error_at(loader->problems, list, NULL,
-                      "expected a list of files");
+        conf_error_at(loader->problems, list, NULL, "expected a list of files");
         return NULL;
     }
     bool whole = true;

@@ -11,8 +11,10 @@ struct unit {
 
 /* Largest first, for writing. */
 static const struct unit sizes[] = {
-    {"TiB", UINT64_C(1) << 40}, {"GiB", UINT64_C(1) << 30},
-    {"MiB", UINT64_C(1) << 20}, {"KiB", UINT64_C(1) << 10},
+    {"TiB", UINT64_C(1) << 40},
+    {"GiB", UINT64_C(1) << 30},
+    {"MiB", UINT64_C(1) << 20},
+    {"KiB", UINT64_C(1) << 10},
     {"B", 1},
 };
 
@@ -114,8 +116,7 @@ edit_distance(const char *a, const char *b)
         for (size_t j = 1; j <= b_len; j++) {
             size_t differs = a[i - 1] != b[j - 1];
 
-            row[j] =
-                min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + differs);
+            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + differs);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = min3(row[j], rows[(i - 2) % 3][j - 2] + 1, row[j]);
         }

@@ -8,6 +8,8 @@
 #define MAX_CONNECTIONS 4096
 #define HEAD_BYTES 65536
 #define HEAD_FIELDS_MAX 200
+/* Where Debian keeps the certificates it trusts. */
+#define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 static void on_deadline(void *arg);
 static void on_work(void *arg);
@@ -391,6 +393,29 @@ init_curl(void)
     CHECK(curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK);
 }
 
+/* curl over GnuTLS is built without a default. */
+static const char *
+default_ca_file(void)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+    return info->cainfo == NULL && info->capath == NULL ? CA_FILE : NULL;
+}
+
+static void
+init_multi(struct fetch_pool *pool)
+{
+    pool->multi = curl_multi_init();
+    CHECK(pool->multi != NULL);
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, sockets_on_want);
+    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timeout_ms);
+    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
+                      (long)pool->options.max_connections);
+    curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+}
+
 struct fetch_pool *
 fetch_pool_new(struct loop *loop, const struct fetch_options *options)
 {
@@ -415,15 +440,8 @@ fetch_pool_new(struct loop *loop, const struct fetch_options *options)
     list_init(&pool->idle);
     list_init(&pool->work);
     sockets_init(pool);
-    pool->multi = curl_multi_init();
-    CHECK(pool->multi != NULL);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, sockets_on_want);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timeout_ms);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
-                      (long)pool->options.max_connections);
-    curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    init_multi(pool);
+    pool->ca_file = default_ca_file();
     return pool;
 }
 

@@ -119,7 +119,8 @@ enum sock_news sock_news(const struct sock *sock);
 /* ---- fetch.c ---- */
 
 #define FETCH_TAG 0x46455443u
-#define FETCH_IDLE_MAX 256
+/* Handles kept for use again; each holds its 64 KiB buffer meanwhile. */
+#define FETCH_IDLE_MAX 64
 
 enum fetch_state {
     FETCH_IDLE,    /* on the pool's free list */
@@ -151,6 +152,7 @@ struct fetch_pool {
     size_t active;
     unsigned in_curl; /* curl is on the stack: it must not be entered */
     struct buf scratch;
+    const char *ca_file; /* for requests that name none; NULL: curl's own */
 };
 
 struct fetch {

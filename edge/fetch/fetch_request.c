@@ -214,12 +214,16 @@ set_transport(struct fetch *fetch, const struct fetch_request *request)
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     if (!fetch->tls)
         return;
+
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER,
                      request->tls_verify ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST,
                      request->tls_verify ? 2L : 0L);
-    if (request->ca_file != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+    const char *ca_file =
+        request->ca_file != NULL ? request->ca_file : fetch->pool->ca_file;
+
+    if (ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
 }
 
 /* POST, PUT and PATCH say Content-Length: 0 when they have no body (RFC 9110

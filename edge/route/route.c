@@ -157,8 +157,7 @@ method_order(const void *a, const void *b)
     const struct conf_route *one = *(const struct conf_route *const *)a;
     const struct conf_route *other = *(const struct conf_route *const *)b;
 
-    return (one->match.methods.count == 0) -
-           (other->match.methods.count == 0);
+    return (one->match.methods.count == 0) - (other->match.methods.count == 0);
 }
 
 static void

@@ -66,7 +66,7 @@ struct fetch_request {
      * paused either direction. */
 
     bool tls_verify;
-    const char *ca_file; /* NULL: the system's */
+    const char *ca_file; /* NULL: curl's default, else Debian's bundle */
 
     /* May be sent a second time when a kept connection died with no byte of a
      * response. What was never sent (the connection was found dead or holding

@@ -1,9 +1,9 @@
 /* Configurations that are right: what comes of them. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +60,8 @@ load_text(const char *text)
 static void
 test_defaults(void **state)
 {
-    struct conf *conf = load_text(
-        "{" ORIGINS ",'routes':[{'name':'r','origin':'web'}]}");
+    struct conf *conf =
+        load_text("{" ORIGINS ",'routes':[{'name':'r','origin':'web'}]}");
     char host[256] = "";
 
     (void)state;
@@ -97,8 +97,8 @@ test_defaults(void **state)
 static void
 test_route_defaults(void **state)
 {
-    struct conf *conf = load_text(
-        "{" ORIGINS ",'routes':[{'name':'r','origin':'web'}]}");
+    struct conf *conf =
+        load_text("{" ORIGINS ",'routes':[{'name':'r','origin':'web'}]}");
     const struct conf_route *route = &conf->routes[0];
 
     (void)state;
@@ -207,10 +207,10 @@ test_route_values(void **state)
 static void
 test_include(void **state)
 {
-    char *a = write_file("a.json", "{'node':'from-a','limits':{'max_body':1,"
-                                   "'drain_timeout':'1s'},'listen':"
-                                   "['127.0.0.1:1','127.0.0.1:2']," ORIGINS
-                                   "}");
+    char *a =
+        write_file("a.json", "{'node':'from-a','limits':{'max_body':1,"
+                             "'drain_timeout':'1s'},'listen':"
+                             "['127.0.0.1:1','127.0.0.1:2']," ORIGINS "}");
     char *b = write_file("b.json",
                          "{'site':'from-b','limits':{'max_body':2},'origins':"
                          "{'web':{'retries':3},'api':{'servers':"
@@ -282,8 +282,9 @@ struct reload {
 
 static const struct reload reloads[] = {
     {"{}", "{}", ""},
-    {"{}", "{'include':[],'limits':{'max_body':1,'drain_timeout':'1s'},"
-           "'admin':{'token':'token-token'}}",
+    {"{}",
+     "{'include':[],'limits':{'max_body':1,'drain_timeout':'1s'},"
+     "'admin':{'token':'token-token'}}",
      ""},
     {"{" ORIGINS "}", "{" ORIGINS ",'routes':[{'name':'r','origin':'web'}]}",
      ""},
@@ -393,14 +394,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_route_defaults),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_route_values),
-        cmocka_unit_test(test_include),
-        cmocka_unit_test(test_secret_files),
-        cmocka_unit_test(test_ref),
-        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_route_defaults),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_route_values),
+        cmocka_unit_test(test_include),  cmocka_unit_test(test_secret_files),
+        cmocka_unit_test(test_ref),      cmocka_unit_test(test_reload),
         cmocka_unit_test(test_examples),
     };
 

@@ -78,7 +78,8 @@ struct row {
     "a URL such as \"http://127.0.0.1:7000\" or \"https://example.com\", "     \
     "without a path"
 #define PATH_WORDS                                                             \
-    "a path such as \"/exact\", or a prefix such as \"/static/*\" (\"*\" only "\
+    "a path such as \"/exact\", or a prefix such as \"/static/*\" (\"*\" "     \
+    "only "                                                                    \
     "at the end, no query)"
 #define HOST_WORDS                                                             \
     "\"*\", a host such as \"example.com\", or \"*.example.com\", without a "  \
@@ -110,19 +111,18 @@ static const struct row values[] = {
      "t.json: workers: expected an integer from 0 to 256, found 1.5"},
     {"{'workers':null}",
      "t.json: workers: expected an integer from 0 to 256, found null"},
-    {"{'memory':'256MB'}",
-     "t.json: memory: expected " SIZE_WORDS
-     "from 1MiB to 64TiB, found \"256MB\""},
+    {"{'memory':'256MB'}", "t.json: memory: expected " SIZE_WORDS
+                           "from 1MiB to 64TiB, found \"256MB\""},
     {"{'memory':'99999999999999999999TiB'}",
      "t.json: memory: expected " SIZE_WORDS
      "from 1MiB to 64TiB, found \"99999999999999999999TiB\""},
     {"{'memory':'18446744073709551615GiB'}",
      "t.json: memory: expected " SIZE_WORDS
      "from 1MiB to 64TiB, found \"18446744073709551615GiB\""},
-    {"{'memory':1024}", "t.json: memory: expected " SIZE_WORDS
-                        "from 1MiB to 64TiB, found 1024"},
-    {"{'memory':true}", "t.json: memory: expected " SIZE_WORDS
-                        "from 1MiB to 64TiB, found true"},
+    {"{'memory':1024}",
+     "t.json: memory: expected " SIZE_WORDS "from 1MiB to 64TiB, found 1024"},
+    {"{'memory':true}",
+     "t.json: memory: expected " SIZE_WORDS "from 1MiB to 64TiB, found true"},
     {"{'invalidation_memory':'63KiB'}",
      "t.json: invalidation_memory: expected " SIZE_WORDS
      "from 64KiB to 1TiB, found \"63KiB\""},
@@ -142,28 +142,26 @@ static const struct row values[] = {
      "t.json: limits: expected an object: the limits, found a list"},
     {"{'peers':{'enabled':'yes'}}",
      "t.json: peers.enabled: expected true or false, found \"yes\""},
-    {"{'node':'a b'}",
-     "t.json: node: expected " NAME_WORDS ", found \"a b\""},
+    {"{'node':'a b'}", "t.json: node: expected " NAME_WORDS ", found \"a b\""},
     {"{'node':''}", "t.json: node: expected " NAME_WORDS ", found \"\""},
     {"{'node':'-a'}", "t.json: node: expected " NAME_WORDS ", found \"-a\""},
-    {"{'node':'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+    {"{'node':'"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
      "}",
      "t.json: node: expected " NAME_WORDS ", found \"aaaaaaaaaaaaaaaaaaaaaaaaa"
      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\""},
     {"{'listen':'127.0.0.1:80'}",
-     "t.json: listen: expected a list of at least 1 and at most 64, each "
-     LISTEN_WORDS ", found \"127.0.0.1:80\""},
-    {"{'listen':[]}",
-     "t.json: listen: expected a list of at least 1 and at most 64, each "
-     LISTEN_WORDS ", found a list"},
+     "t.json: listen: expected a list of at least 1 and at most 64, "
+     "each " LISTEN_WORDS ", found \"127.0.0.1:80\""},
+    {"{'listen':[]}", "t.json: listen: expected a list of at least 1 and at "
+                      "most 64, each " LISTEN_WORDS ", found a list"},
     {"{'listen':['127.0.0.1:80','localhost:81',7]}",
      "t.json: listen[1]: expected " LISTEN_WORDS ", found \"localhost:81\"\n"
      "t.json: listen[2]: expected " LISTEN_WORDS ", found 7"},
     {"{'listen':['127.0.0.1']}",
      "t.json: listen[0]: expected " LISTEN_WORDS ", found \"127.0.0.1\""},
     {"{'listen':['127.0.0.1:65536']}",
-     "t.json: listen[0]: expected " LISTEN_WORDS
-     ", found \"127.0.0.1:65536\""},
+     "t.json: listen[0]: expected " LISTEN_WORDS ", found \"127.0.0.1:65536\""},
     {"{'listen':['::1:80']}",
      "t.json: listen[0]: expected " LISTEN_WORDS ", found \"::1:80\""},
     {"{'listen':['127.0.0.1:80','127.0.0.1:80']}",
@@ -267,8 +265,7 @@ static const struct row sites[] = {
      "t.json: advertise: expected an address at which peers reach this node, "
      "found \"http://0.0.0.0:80\", which is every address"},
     {"{'peers':{'static':[{'node':'n','site':'a'}]}}",
-     "t.json: peers.static[0].address: expected " BASE_WORDS
-     ", found nothing\n"
+     "t.json: peers.static[0].address: expected " BASE_WORDS ", found nothing\n"
      "t.json: secret: expected a secret of 16 to 1024 visible ASCII "
      "characters, which all nodes of \"sites\" and \"peers\" share, found "
      "nothing"},
@@ -312,8 +309,7 @@ static const struct row routes[] = {
     {ROUTE(",'match':{'path':'/x?y'}"),
      "t.json: routes[0].match.path: expected " PATH_WORDS ", found \"/x?y\""},
     {ROUTE(",'match':{'host':'a.b:80'}"),
-     "t.json: routes[0].match.host: expected " HOST_WORDS
-     ", found \"a.b:80\""},
+     "t.json: routes[0].match.host: expected " HOST_WORDS ", found \"a.b:80\""},
     {ROUTE(",'match':{'host':'a.*'}"),
      "t.json: routes[0].match.host: expected " HOST_WORDS ", found \"a.*\""},
     {ROUTE(",'match':{'host':'a..b'}"),

@@ -1,9 +1,9 @@
 /* The reference and the schema say everything, and nothing else. */
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,8 +257,8 @@ test_texts(void **state)
     for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         const struct sample *sample = &samples[i];
         struct buf kept = {0};
-        bool right = conf_text_row(sample->text)
-                         ->accept(span_of(sample->value), &kept);
+        bool right =
+            conf_text_row(sample->text)->accept(span_of(sample->value), &kept);
 
         if (right != (sample->kept != NULL))
             fail_msg("\"%s\"", sample->value);

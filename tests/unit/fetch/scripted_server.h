@@ -5,6 +5,7 @@
  *   "<"      reads one request, head and body, and logs it
  *   ">text"  writes text
  *   "#n"     writes n times 'b'
+ *   "h"      closes its half
  *   "x"      closes;  "r" resets;  "e" reads until the client closes
  *   "^"      begins the script anew
  *   "?"      waits until the test calls server_go
@@ -159,6 +160,9 @@ server_step(struct server_conn *conn, const char *step)
         return true;
     case '?':
         sem_wait(&conn->server->go);
+        return true;
+    case 'h':
+        shutdown(conn->fd, SHUT_WR);
         return true;
     case '^':
         return true;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,9 +151,9 @@ test_hop_by_hop_many(void **state)
 
     (void)state;
     for (size_t i = 0; i < MANY; i++) {
-        char name[8];
+        char name[16];
 
-        snprintf(name, sizeof(name), "a%05zu", i % 100000);
+        snprintf(name, sizeof(name), "a%05zu", i);
         memcpy(names + i * 8, name, 8);
         buf_printf(&options, "%s,", i % 2 ? name : "b00000");
     }

@@ -1,0 +1,361 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "base/counter.h"
+#include "base/grace.h"
+#include "base/log.h"
+#include "cluster/inval.h"
+
+static struct inval *inval;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    grace_register();
+    inval = inval_new(1 << 20);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    inval_free(&inval);
+    grace_unregister();
+    return 0;
+}
+
+static struct inval_entry
+entry(enum inval_kind kind, bool soft, const char *host, const char *value)
+{
+    return (struct inval_entry){kind, soft, span_of(host), span_of(value)};
+}
+
+static void
+apply_local(enum inval_kind kind, bool soft, const char *host,
+            const char *value)
+{
+    struct inval_entry e = entry(kind, soft, host, value);
+
+    inval_apply(inval, &e, INVAL_LOCAL, 0);
+    inval_publish(inval);
+}
+
+static enum validity
+check(const char *host, const char *path, const char *tag, uint64_t position)
+{
+    struct hash128 hash = inval_tag_hash(span_of(tag));
+    struct inval_subject subject = {span_of(host), span_of(path), &hash,
+                                    tag != NULL ? 1 : 0};
+
+    return inval_check(inval, &subject, position);
+}
+
+static void
+kinds(void **state)
+{
+    static const struct {
+        enum inval_kind kind;
+        const char *host;
+        const char *value;
+        const char *subject_host;
+        const char *subject_path;
+        const char *subject_tag;
+        bool match;
+    } table[] = {
+        {INVAL_URL, "a.example", "/x?q=1", "a.example", "/x?q=1", NULL, true},
+        {INVAL_URL, "A.Example", "/x", "a.example", "/x", NULL, true},
+        {INVAL_URL, "a.example", "/x", "a.example", "/x?q=1", NULL, false},
+        {INVAL_URL, "a.example", "/x", "b.example", "/x", NULL, false},
+        {INVAL_URL, "a.example", "/x", "a.example", "/X", NULL, false},
+        {INVAL_PREFIX, "a.example", "/x", "a.example", "/x", NULL, true},
+        {INVAL_PREFIX, "a.example", "/x", "a.example", "/xyz?q", NULL, true},
+        {INVAL_PREFIX, "a.example", "/x/", "a.example", "/x", NULL, false},
+        {INVAL_PREFIX, "a.example", "/x", "a.example", "/", NULL, false},
+        {INVAL_PREFIX, "a.example", "/x", "b.example", "/x", NULL, false},
+        {INVAL_PREFIX, "a.example", "/", "a.example", "/any", NULL, true},
+        {INVAL_HOST, "a.example", "", "a.example", "/any", NULL, true},
+        {INVAL_HOST, "a.example", "", "b.example", "/any", NULL, false},
+        {INVAL_TAG, "", "t1", "a.example", "/any", "t1", true},
+        {INVAL_TAG, "", "t1", "a.example", "/any", "t2", false},
+        {INVAL_TAG, "", "t1", "a.example", "/any", NULL, false},
+        {INVAL_TAG, "", "/any", "a.example", "/any", NULL, false},
+        {INVAL_ALL, "", "", "a.example", "/any", NULL, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        for (int soft = 0; soft < 2; soft++) {
+            uint64_t before = inval_seq(inval);
+            enum validity want = !table[i].match ? VALIDITY_VALID
+                                 : soft          ? VALIDITY_SOFT
+                                                 : VALIDITY_HARD;
+
+            apply_local(table[i].kind, soft != 0, table[i].host,
+                        table[i].value);
+            assert_int_equal(inval_seq(inval), before + 1);
+            if (check(table[i].subject_host, table[i].subject_path,
+                      table[i].subject_tag, before) != want)
+                fail_msg("row %zu soft %d", i, soft);
+            /* What is newer than the entry is not touched. */
+            assert_int_equal(check(table[i].subject_host,
+                                   table[i].subject_path,
+                                   table[i].subject_tag, before + 1),
+                             VALIDITY_VALID);
+        }
+    }
+}
+
+static void
+worst_wins(void **state)
+{
+    (void)state;
+    assert_int_equal(check("h", "/", NULL, 0), VALIDITY_FLOOR);
+    assert_int_equal(check("h", "/", NULL, inval_seq(inval)), VALIDITY_VALID);
+    uint64_t start = inval_seq(inval);
+
+    apply_local(INVAL_HOST, true, "h", "");
+    assert_int_equal(check("h", "/", NULL, start), VALIDITY_SOFT);
+    uint64_t holes = counter_read(COUNTER_FLOOR_HOLE);
+
+    inval_raise_floor(inval, FLOOR_HOLE);
+    inval_publish(inval);
+    assert_int_equal(counter_read(COUNTER_FLOOR_HOLE), holes + 1);
+    assert_int_equal(check("h", "/", NULL, start), VALIDITY_FLOOR);
+    assert_int_equal(check("h", "/", NULL, start + 1), VALIDITY_FLOOR);
+    assert_int_equal(check("h", "/", NULL, inval_seq(inval)), VALIDITY_VALID);
+    apply_local(INVAL_URL, false, "h", "/");
+    assert_int_equal(check("h", "/", NULL, start), VALIDITY_HARD);
+    assert_int_equal(check("h", "/other", NULL, start), VALIDITY_FLOOR);
+    /* A soft one later does not take the hard one back. */
+    apply_local(INVAL_URL, true, "h", "/");
+    assert_int_equal(check("h", "/", NULL, start), VALIDITY_HARD);
+    assert_int_equal(check("h", "/", NULL, inval_seq(inval) - 1),
+                     VALIDITY_SOFT);
+}
+
+static void
+publishes_in_batches(void **state)
+{
+    struct inval_entry e = entry(INVAL_HOST, false, "batch", "");
+    uint64_t before = inval_seq(inval);
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        inval_apply(inval, &e, INVAL_LOCAL, 0);
+    assert_int_equal(inval_seq(inval), before);
+    inval_publish(inval);
+    assert_int_equal(inval_seq(inval), before + 3);
+    assert_int_equal(inval_snapshot(inval)->seq, before + 3);
+    inval_publish(inval);
+    assert_int_equal(inval_seq(inval), before + 3);
+}
+
+/* More lengths than are looked up: what is asked for is always covered. */
+static void
+many_prefix_lengths(void **state)
+{
+    char path[256];
+    uint64_t before = inval_seq(inval);
+
+    (void)state;
+    memset(path, 'p', sizeof(path));
+    path[0] = '/';
+    for (size_t len = 200; len >= 1; len--) {
+        struct inval_entry e = {INVAL_PREFIX, false, SPAN("many"),
+                                {path, len}};
+
+        inval_apply(inval, &e, INVAL_LOCAL, 0);
+    }
+    inval_publish(inval);
+    for (size_t len = 1; len <= 250; len++) {
+        struct inval_subject subject = {SPAN("many"), {path, len}, NULL, 0};
+
+        assert_int_equal(inval_check(inval, &subject, before), VALIDITY_HARD);
+    }
+    struct inval_subject other = {SPAN("other"), {path, 250}, NULL, 0};
+
+    assert_int_equal(inval_check(inval, &other, before), VALIDITY_VALID);
+}
+
+static void
+overflow(void **state)
+{
+    char path[32];
+    uint64_t start = inval_seq(inval);
+    uint64_t raised = counter_read(COUNTER_FLOOR_OVERFLOW);
+    size_t count = 20000;
+
+    (void)state;
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "/%zu", i);
+        apply_local(i % 2 ? INVAL_URL : INVAL_PREFIX, false, "over", path);
+        assert_true(inval_bytes(inval) <= 1 << 20);
+    }
+    log_set_level(LOG_INFO);
+    assert_true(counter_read(COUNTER_FLOOR_OVERFLOW) > raised);
+    assert_true(inval_floor(inval) > start);
+    assert_true(inval_floor(inval) <= inval_seq(inval));
+    /* Each that was invalidated is hard, or below the floor; never valid. */
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "/%zu", i);
+        assert_int_not_equal(check("over", path, NULL, start + i),
+                             VALIDITY_VALID);
+    }
+    assert_int_equal(check("over", path, NULL, start), VALIDITY_HARD);
+    /* What came after the dropped ones is not touched. */
+    assert_int_equal(check("else", "/", NULL, inval_seq(inval) - 1),
+                     VALIDITY_VALID);
+}
+
+/* ---- vectors ---- */
+
+static void
+apply_site(size_t site, uint64_t n, bool soft, const char *host)
+{
+    struct inval_entry e = entry(INVAL_HOST, soft, host, "");
+
+    inval_apply(inval, &e, site, n);
+    inval_publish(inval);
+}
+
+static uint64_t
+localize(const char *text, uint64_t asked, const char *host)
+{
+    struct inval_subject subject = {span_of(host), SPAN("/"), NULL, 0};
+    struct position theirs;
+
+    assert_true(position_parse(span_of(text), &theirs));
+    return inval_localize(inval, &theirs, asked, &subject);
+}
+
+static void
+localizes(void **state)
+{
+    size_t p = inval_site(inval, SPAN("p"));
+    size_t q = inval_site(inval, SPAN("q"));
+
+    (void)state;
+    assert_int_equal(inval_site(inval, SPAN("p")), p);
+    assert_int_equal(inval_site(inval, SPAN("no good")), SIZE_MAX);
+    assert_int_equal(inval_snapshot(inval)->position.count, 0);
+    inval_site_at(inval, p, 0xa, 1, 10);
+    inval_site_at(inval, q, 0xb, 2, 20);
+    inval_raise_floor(inval, FLOOR_START);
+    inval_publish(inval);
+    uint64_t seq = inval_seq(inval); /* p 10, q 20 */
+
+    apply_site(p, 11, false, "x"); /* seq + 1 */
+    apply_site(q, 21, false, "x"); /* seq + 2 */
+    apply_site(p, 12, false, "x"); /* seq + 3 */
+    const struct inval_snapshot *now = inval_snapshot(inval);
+
+    assert_int_equal(now->seq, seq + 3);
+    assert_string_equal(now->text.ptr, "p=a/1/12;q=b/2/21");
+    assert_int_equal(now->text.len, strlen(now->text.ptr));
+
+    static const struct {
+        const char *what;
+        const char *theirs;
+        uint64_t asked; /* from seq */
+        int want;       /* from seq; -1: 0 */
+    } table[] = {
+        {"the same", "p=a/1/12;q=b/2/21", 3, 3},
+        {"ahead", "p=a/1/99;q=b/2/99", 3, 3},
+        {"never more than asked", "p=a/1/99;q=b/2/99", 1, 1},
+        {"one behind", "p=a/1/11;q=b/2/21", 3, 2},
+        {"behind at another site", "p=a/1/12;q=b/2/20", 3, 1},
+        {"behind at both", "p=a/1/10;q=b/2/20", 3, 0},
+        {"behind, but asked before that", "p=a/1/11;q=b/2/21", 1, 1},
+        {"a site more", "p=a/1/12;q=b/2/21;r=1/1/1", 3, 3},
+        {"a site less", "p=a/1/12", 3, -1},
+        {"none", "", 3, -1},
+        {"another epoch", "p=c/1/12;q=b/2/21", 3, -1},
+        {"another term", "p=a/2/12;q=b/2/21", 3, -1},
+        {"further behind than we remember", "p=a/1/9;q=b/2/21", 3, -1},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        uint64_t want = table[i].want < 0 ? 0 : seq + (uint64_t)table[i].want;
+        uint64_t got = localize(table[i].theirs, seq + table[i].asked, "y");
+
+        if (got != want)
+            fail_msg("%s: got %d", table[i].what, (int)(got - seq));
+    }
+
+    /* What only we know lowers the claim of what it matches, */
+    struct inval_entry own = entry(INVAL_HOST, false, "x", "");
+
+    inval_apply(inval, &own, INVAL_LOCAL, 0); /* seq + 4 */
+    inval_publish(inval);
+    assert_int_equal(localize("p=a/1/12;q=b/2/21", seq + 4, "x"), seq + 3);
+    assert_int_equal(localize("p=a/1/12;q=b/2/21", seq + 4, "y"), seq + 4);
+    /* a soft entry of a site does not make up for it, a hard one does. */
+    apply_site(p, 13, true, "x");
+    assert_int_equal(localize("p=a/1/13;q=b/2/21", seq + 5, "x"), seq + 3);
+    apply_site(p, 14, false, "x");
+    assert_int_equal(localize("p=a/1/14;q=b/2/21", seq + 6, "x"), seq + 6);
+
+    /* Another history, with numbers that come again. */
+    inval_site_at(inval, p, 0xa, 7, 13);
+    inval_raise_floor(inval, FLOOR_TERM);
+    inval_publish(inval);
+    assert_int_equal(localize("p=a/1/14;q=b/2/21", seq + 7, "y"), 0);
+    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 7, "y"), seq + 7);
+    assert_int_equal(localize("p=a/7/12;q=b/2/21", seq + 7, "y"), 0);
+    /* Entries that are applied but not published yet are not claimed. */
+    struct inval_entry e = entry(INVAL_HOST, false, "z", "");
+
+    inval_apply(inval, &e, p, 14);
+    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 8, "y"), seq + 7);
+    inval_publish(inval);
+    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 8, "y"), seq + 7);
+    assert_int_equal(localize("p=a/7/14;q=b/2/21", seq + 8, "y"), seq + 8);
+}
+
+/* The ring forgets, and then says so. */
+static void
+ring_wraps(void **state)
+{
+    size_t p = inval_site(inval, SPAN("p"));
+    struct inval_entry e = entry(INVAL_HOST, false, "x", "");
+    uint64_t count = 70000;
+
+    (void)state;
+    inval_site_at(inval, p, 1, 1, 0);
+    inval_publish(inval);
+    uint64_t seq = inval_seq(inval);
+
+    for (uint64_t n = 1; n <= count; n++)
+        inval_apply(inval, &e, p, n);
+    inval_publish(inval);
+    assert_int_equal(localize("p=1/1/69999", seq + count, "y"),
+                     seq + count - 1);
+    assert_int_equal(localize("p=1/1/4464", seq + count, "y"), seq + 4464);
+    assert_int_equal(localize("p=1/1/4463", seq + count, "y"), 0);
+    assert_int_equal(localize("p=1/1/0", seq + count, "y"), 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(kinds),     T(worst_wins), T(publishes_in_batches),
+        T(overflow),  T(localizes),  T(many_prefix_lengths),
+        T(ring_wraps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
