@@ -32,6 +32,13 @@ answer_header(struct exchange *x, const char *name, const char *value)
     x->out_count++;
 }
 
+void
+answer_clear(struct exchange *x)
+{
+    buf_clear(&x->out_names);
+    x->out_count = 0;
+}
+
 static void
 send_response(struct exchange *x, int status, struct MHD_Response *response)
 {

@@ -11,6 +11,9 @@
 /* Adds a field. Values that may not stand in one, and empty ones, are left
  * out. */
 void answer_header(struct exchange *x, const char *name, const char *value);
+/* Takes back the fields set so far: those of a representation that is not
+ * answered after all. */
+void answer_clear(struct exchange *x);
 
 /* A body of text; `type` may be NULL. */
 void answer_text(struct exchange *x, int status, const char *type,

@@ -164,6 +164,7 @@ files_conditions_hold(struct exchange *x, const struct stat *st)
         answer_not_modified(x, (uint64_t)st->st_size);
         return false;
     case CONDITION_FAILED:
+        answer_clear(x);
         answer_error(x, 412, "the resource is not what the request asks for");
         return false;
     case CONDITION_NONE:
@@ -254,6 +255,7 @@ send_unsatisfiable(struct exchange *x, const struct file *file)
 {
     struct buf text = {0};
 
+    answer_clear(x);
     content_range_format_unsatisfied((uint64_t)file->st.st_size, &text);
     answer_header(x, "Content-Range", text.data);
     buf_fini(&text);
