@@ -123,8 +123,12 @@ add_policy(struct exchange *x, const struct policy *policy)
         buf_printf(&tags, "%s%s", i == 0 ? "" : ", ", policy->tags[i]);
     if (policy->tag_count > 0)
         answer_header(x, "Cache-Tag", tags.data);
-    for (size_t i = 0; i < policy->header_count; i++)
-        answer_header(x, policy->headers[i].name, policy->headers[i].value);
+    for (size_t i = 0; i < policy->header_count; i++) {
+        /* That of the file is told where the file is sent. */
+        if (strcasecmp(policy->headers[i].name, "Content-Type") != 0)
+            answer_header(x, policy->headers[i].name,
+                          policy->headers[i].value);
+    }
     buf_fini(&tags);
 }
 

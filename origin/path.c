@@ -165,7 +165,7 @@ open_folder(int root_fd, const char *text, size_t len)
 
     memcpy(part, text, len);
     part[len] = '\0';
-    return path_open(root_fd, part, O_DIRECTORY | O_PATH);
+    return path_open(root_fd, part, O_DIRECTORY | O_RDONLY);
 }
 
 /* Makes the folder that the first `to` bytes of text name; the one that it

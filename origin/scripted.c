@@ -22,6 +22,12 @@
 #define DELAY_MAX_MS 3600000
 #define LEN_MAX (UINT64_C(1) << 50)
 
+/* Where a request's body goes. */
+struct sink {
+    XXH64_state_t *hash;
+    uint64_t start_ns;
+};
+
 bool
 scripted_path(struct span path)
 {
@@ -281,10 +287,11 @@ json_text(struct span s)
 static json_t *
 received_json(struct exchange *x)
 {
+    const struct sink *sink = x->state;
     char hash[17];
 
     snprintf(hash, sizeof(hash), "%016llx",
-             (unsigned long long)XXH64_digest(x->state));
+             (unsigned long long)XXH64_digest(sink->hash));
     return json_pack("{s:I, s:s}", "body_len", (json_int_t)x->received,
                      "body_xxh64", hash);
 }
@@ -319,27 +326,39 @@ run_sink(struct exchange *x, struct span rest)
     answer_json(x, 200, received_json(x));
 }
 
+/* Reading slowly: a pause until so many bytes may have come. More pieces of
+ * what the server read already may be given while the connection is
+ * suspended. */
 static void
-slow_sink(struct exchange *x)
+pace(struct exchange *x, const struct sink *sink)
 {
-    exchange_resume(x);
+    uint64_t rate = exchange_query_u64(x, "rate", LEN_MAX, 0);
+    uint64_t elapsed_ms = (clock_boot_ns() - sink->start_ns) / NS_PER_MS;
+
+    if (rate == 0 || x->suspended)
+        return;
+    double due_ms = (double)x->received * 1000 / (double)rate;
+
+    if (due_ms >= (double)elapsed_ms + 1 && due_ms < DELAY_MAX_MS)
+        exchange_after(x, (uint64_t)due_ms - elapsed_ms, exchange_resume);
 }
 
 static void
 on_data(struct exchange *x, const void *data, size_t len)
 {
-    uint64_t rate = exchange_query_u64(x, "rate", LEN_MAX, 0);
+    struct sink *sink = x->state;
 
-    XXH64_update(x->state, data, len);
-    /* Reading slowly: a pause as long as these bytes may take. */
-    if (rate > 0 && len * 1000 / rate > 0)
-        exchange_after(x, len * 1000 / rate, slow_sink);
+    XXH64_update(sink->hash, data, len);
+    pace(x, sink);
 }
 
 static void
 on_free(struct exchange *x)
 {
-    XXH64_freeState(x->state);
+    struct sink *sink = x->state;
+
+    XXH64_freeState(sink->hash);
+    free(sink);
 }
 
 /* ---- choosing ---- */
@@ -423,9 +442,13 @@ on_end(struct exchange *x)
 void
 scripted_begin(struct exchange *x)
 {
-    x->state = XXH64_createState();
-    CHECK(x->state != NULL);
-    XXH64_reset(x->state, 0);
+    struct sink *sink = mem_zalloc(sizeof(*sink));
+
+    sink->hash = XXH64_createState();
+    CHECK(sink->hash != NULL);
+    XXH64_reset(sink->hash, 0);
+    sink->start_ns = clock_boot_ns();
+    x->state = sink;
     x->on_data = on_data;
     x->on_end = on_end;
     x->on_free = on_free;

@@ -133,8 +133,8 @@ new_call(struct bus *bus, enum script script, const struct span *rest,
 
     for (size_t i = 0; i < rest_count; i++)
         bytes += rest[i].len;
-    struct bus_call *call = mem_zalloc(
-        sizeof(*call) + count * sizeof(struct span) + bytes + 17);
+    struct bus_call *call =
+        mem_zalloc(sizeof(*call) + count * sizeof(struct span) + bytes + 17);
     char *text = (char *)(call->args + count);
     unsigned char epoch[8];
 

@@ -37,10 +37,9 @@ take_beat(const struct bus *bus, const struct reply_row *row, uint64_t now,
           struct beat *out)
 {
     const struct beat *old =
-        bus->beat_count == 0
-            ? NULL
-            : bsearch(&row->id, bus->beats, bus->beat_count, sizeof(*old),
-                      order_beat);
+        bus->beat_count == 0 ? NULL
+                             : bsearch(&row->id, bus->beats, bus->beat_count,
+                                       sizeof(*old), order_beat);
 
     memcpy(out->id, row->id.ptr, row->id.len);
     out->id[row->id.len] = '\0';

@@ -1,5 +1,6 @@
 /* What the files of the bus share: bus.c has the calls, bus_answer.c takes
- * their answers, bus_push.c has the pushes, bus_trouble.c says what is wrong. */
+ * their answers, bus_push.c has the pushes, bus_trouble.c says what is wrong.
+ */
 #ifndef BUS_BUS_INTERNAL_H
 #define BUS_BUS_INTERNAL_H
 
@@ -11,7 +12,7 @@
 
 #define BUS_TAG 0x42555321u
 #define BUS_SHA_HEX 41 /* with the NUL */
-#define BUS_ID_MAX 64  /* of a node, in its table; with the NUL */
+#define BUS_ID_MAX 128 /* of a node, in its table; with the NUL */
 #define BUS_WHY 320
 
 struct timer;
@@ -84,7 +85,7 @@ struct bus {
     struct beat *beats; /* ordered by id */
     size_t beat_count;
     char trouble[TROUBLE_COUNT][BUS_WHY]; /* "": none */
-    bool calling; /* inside a callback of the owner's */
+    bool calling;                         /* inside a callback of the owner's */
 };
 
 /* Logs a trouble when it is not the one of before; and its end. */

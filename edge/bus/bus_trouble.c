@@ -31,6 +31,7 @@ remedy(const char *why)
         {"MASTERDOWN", "it is a replica: configure the primary's address"},
         {"MISCONF", "it cannot write to its disk: make room there"},
         {"BUSY", "a script of another program blocks it: end that script"},
+        {"ERR max number", "raise its maxclients"},
         {"ERR", "it must be Redis 5 or later, with scripts allowed"},
         {"no connection", "start it, or correct `redis` of this site in the "
                           "configuration; Atlas tries again"},

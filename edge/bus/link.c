@@ -23,8 +23,7 @@ uint64_t
 link_backoff_ms(unsigned failures, uint64_t max_ms, uint64_t random)
 {
     unsigned doublings = failures > 0 ? failures - 1 : 0;
-    uint64_t pause =
-        LINK_BACKOFF_MIN_MS << (doublings < 32 ? doublings : 32);
+    uint64_t pause = LINK_BACKOFF_MIN_MS << (doublings < 32 ? doublings : 32);
 
     if (pause > max_ms)
         pause = max_ms > 0 ? max_ms : 1;
@@ -43,9 +42,9 @@ went_down(struct link *link, enum err err, const char *why)
     wire_close(&link->wire);
     link->failures++;
     secret_random(&random, sizeof(random));
-    timer_start(link->retry,
-                link_backoff_ms(link->failures, link->options.backoff_max_ms,
-                                random));
+    timer_start(
+        link->retry,
+        link_backoff_ms(link->failures, link->options.backoff_max_ms, random));
     link->events.down(link->events.arg, err, text);
 }
 

@@ -56,8 +56,7 @@ exact_u64(struct span text, uint64_t *value)
         text = span_sub(text, 1, text.len);
     if (text.len > 20 || !span_u64(text, UINT64_MAX, value))
         return false;
-    return *value != UINT64_MAX ||
-           span_eq(text, SPAN("18446744073709551615"));
+    return *value != UINT64_MAX || span_eq(text, SPAN("18446744073709551615"));
 }
 
 bool
@@ -65,8 +64,7 @@ reply_id(struct span text, struct bus_id *id)
 {
     size_t dash = span_find(text, '-', 0);
 
-    return dash < text.len &&
-           exact_u64(span_sub(text, 0, dash), &id->n) &&
+    return dash < text.len && exact_u64(span_sub(text, 0, dash), &id->n) &&
            exact_u64(span_sub(text, dash + 1, text.len), &id->sub);
 }
 
@@ -105,8 +103,7 @@ reply_push(struct span text, struct reply_push *push)
             len > text.len - colon - 1)
             return false;
         at = colon + 1;
-        push->items[push->entry.count++] =
-            span_sub(text, at, at + (size_t)len);
+        push->items[push->entry.count++] = span_sub(text, at, at + (size_t)len);
         at += (size_t)len;
     }
     return true;
@@ -170,8 +167,8 @@ reply_sync(const redisReply *reply, struct bus_sync *sync, void **memory)
     if (list == NULL || list->type != REDIS_REPLY_ARRAY ||
         !count_items(list, &total))
         return false;
-    struct bus_entry *entries = mem_zalloc(
-        list->elements * sizeof(*entries) + total * sizeof(struct span) + 1);
+    struct bus_entry *entries = mem_zalloc(list->elements * sizeof(*entries) +
+                                           total * sizeof(struct span) + 1);
     struct span *items = (struct span *)(void *)(entries + list->elements);
 
     *memory = entries;

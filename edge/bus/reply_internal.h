@@ -31,8 +31,7 @@ struct reply_row {
  * script sends. push->entry.items points into *push, the spans into `text`. */
 bool reply_push(struct span text, struct reply_push *push);
 
-bool reply_published(const redisReply *reply, struct bus_era *era,
-                     uint64_t *n);
+bool reply_published(const redisReply *reply, struct bus_era *era, uint64_t *n);
 
 /* sync->entries and all it points to, beside the texts of the reply, are in
  * one allocation, *memory, which the caller frees. */

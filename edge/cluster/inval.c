@@ -196,8 +196,7 @@ key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
 
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
-    struct hash128 host =
-        inval_host_key((struct span){lower, entry->host.len});
+    struct hash128 host = inval_host_key((struct span){lower, entry->host.len});
 
     if (entry->kind == INVAL_URL)
         return inval_value_key(host, INVAL_URL, entry->value);

@@ -43,8 +43,7 @@ floor_reason_name(enum floor_reason reason)
 static uint64_t
 seed_of(enum inval_kind kind)
 {
-    return hash_seed() ^
-           (UINT64_C(0x9e3779b97f4a7c15) * ((uint64_t)kind + 1));
+    return hash_seed() ^ (UINT64_C(0x9e3779b97f4a7c15) * ((uint64_t)kind + 1));
 }
 
 struct hash128

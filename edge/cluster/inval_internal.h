@@ -37,7 +37,7 @@ struct inval_node {
     struct table_node node;
     struct hash128 key;
     struct inval_marks marks;
-    uint64_t seq; /* these: the control thread only */
+    uint64_t seq;    /* these: the control thread only */
     uint32_t length; /* of a prefix; else 0 */
     bool local_hard;
     union {
@@ -95,7 +95,7 @@ struct inval {
     bool all_local_hard;
     size_t nodes_max;
     size_t nodes;
-    struct list_link by_age; /* oldest first */
+    struct list_link by_age;    /* oldest first */
     size_t uses[INVAL_LENGTHS]; /* nodes of each of `lengths` */
     struct inval_ring *retired; /* until no snapshot can lead to them */
     size_t site_count;

@@ -85,8 +85,7 @@ position_write(const struct position *position, struct buf *out)
 
         buf_printf(out, "%s%s=%llx/%llx/%llu", i > 0 ? ";" : "", site->site,
                    (unsigned long long)site->epoch,
-                   (unsigned long long)site->term,
-                   (unsigned long long)site->n);
+                   (unsigned long long)site->term, (unsigned long long)site->n);
     }
 }
 

@@ -96,8 +96,7 @@ same_history(const struct job *job)
 static bool
 read_back(const struct job *job)
 {
-    return same_history(job) &&
-           job->streams->own->cursor.n >= job->result.n;
+    return same_history(job) && job->streams->own->cursor.n >= job->result.n;
 }
 
 static void
@@ -154,8 +153,7 @@ purge_look(struct streams *streams)
     struct job *job, *next;
 
     /* In the order of their numbers, but for those of a history that ended. */
-    list_for_each_safe(job, next, &streams->jobs, link)
-    {
+    list_for_each_safe (job, next, &streams->jobs, link) {
         if (job->deadline == NULL)
             break;
         if (read_back(job)) {
@@ -172,8 +170,7 @@ purge_abandon(struct streams *streams)
 {
     struct job *job, *next;
 
-    list_for_each_safe(job, next, &streams->jobs, link)
-    {
+    list_for_each_safe (job, next, &streams->jobs, link) {
         snprintf(job->result.why, sizeof(job->result.why),
                  "%s: this node is stopping",
                  job->result.outcome == PURGE_PUBLISHED

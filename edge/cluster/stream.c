@@ -28,8 +28,7 @@ add_site(struct streams *streams, const struct streams_options *options,
 
     stream->streams = streams;
     stream->name = mem_strdup(site->name);
-    stream->own =
-        span_eq(span_of(site->name), span_of(options->site));
+    stream->own = span_eq(span_of(site->name), span_of(options->site));
     stream->site = inval_site(streams->inval, span_of(site->name));
     /* The configuration bounds names and number of sites. */
     CHECK(stream->site != SIZE_MAX);

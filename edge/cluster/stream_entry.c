@@ -43,8 +43,8 @@ host_clean(struct span host)
 const char *
 stream_entry_problem(const struct inval_entry *entry)
 {
-    bool wants_host = entry->kind == INVAL_URL ||
-                      entry->kind == INVAL_PREFIX || entry->kind == INVAL_HOST;
+    bool wants_host = entry->kind == INVAL_URL || entry->kind == INVAL_PREFIX ||
+                      entry->kind == INVAL_HOST;
     bool wants_path = entry->kind == INVAL_URL || entry->kind == INVAL_PREFIX;
     bool wants_value = wants_path || entry->kind == INVAL_TAG;
 
@@ -106,8 +106,7 @@ collect(const struct span *items, size_t count, struct span found[FIELDS])
 }
 
 bool
-stream_decode(const struct span *items, size_t count,
-              struct inval_entry *entry)
+stream_decode(const struct span *items, size_t count, struct inval_entry *entry)
 {
     struct span found[FIELDS] = {{0}};
     uint64_t time;
@@ -144,6 +143,6 @@ stream_encode(const struct inval_entry *entry, const char *node,
 
     for (size_t f = 0; f < FIELDS; f++) {
         items[2 * f] = span_of(names[f]);
-        items[2 * f + 1] = values[f];
+        items[2 * f + 1] = values[f].len > 0 ? values[f] : SPAN("");
     }
 }

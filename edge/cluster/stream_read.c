@@ -70,8 +70,7 @@ take_entry(struct stream *stream, const struct bus_entry *from,
     bool next = from->id.sub == 0 && from->id.n == stream->cursor.n + 1;
 
     stream->cursor = from->id;
-    if (from->id.sub != 0 ||
-        !stream_decode(from->items, from->count, &entry)) {
+    if (from->id.sub != 0 || !stream_decode(from->items, from->count, &entry)) {
         *reason = FLOOR_FOREIGN;
         return false;
     }
@@ -118,15 +117,32 @@ on_pushed(void *arg, const struct bus_era *era, const struct bus_entry *entry)
 
 /* ---- syncs ---- */
 
+/* Where to go on in another history, or one that went back. The floor covers
+ * whatever was missed; but what was published there lately is still applied,
+ * so that who was purged hard is gone, and not only to be revalidated. */
+static struct bus_id
+resume_at(const struct stream *stream, const struct bus_sync *sync)
+{
+    uint64_t n = sync->last.n > STREAM_BATCH ? sync->last.n - STREAM_BATCH : 0;
+
+    if (sync->era.epoch == stream->era.epoch &&
+        !id_before(sync->last, stream->cursor))
+        return stream->cursor;
+    if (sync->first.n > 0 && n < sync->first.n - 1)
+        n = sync->first.n - 1;
+    return sync->first.n > 0 ? (struct bus_id){.n = n} : sync->last;
+}
+
 static void
 begin(struct stream *stream, const struct bus_sync *sync,
       enum floor_reason reason)
 {
+    stream->cursor = stream->met ? resume_at(stream, sync) : sync->last;
     stream->met = true;
     stream->era = sync->era;
-    stream->cursor = sync->last;
     stream->last_n = sync->last.n;
     raise_floor(stream, reason);
+    stream->again = id_before(stream->cursor, sync->last);
 }
 
 static void
@@ -179,6 +195,8 @@ on_sync(void *arg, enum err err, const char *why, const struct bus_sync *sync)
     if (stream->last_n < sync->last.n)
         stream->last_n = sync->last.n;
     stream->synced_ns = stream->sync_sent_ns;
+    again = again || stream->again;
+    stream->again = false;
     took(stream);
     if (again || sync->count >= STREAM_BATCH)
         stream_sync(stream);

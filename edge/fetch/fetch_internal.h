@@ -70,16 +70,23 @@ enum head_event head_line(struct head *head, const struct head_limits *limits,
 
 #define SOCK_BUCKETS 1024
 
+struct sock_poll;
+
 /* A socket of curl's. It is `named` once its connection stands: by the four
- * parts of it, the only thing that curl tells when it is about to use it. */
+ * parts of it, the only thing that curl tells when it is about to use it.
+ *
+ * curl 7.88 closes a socket that never got so far without calling
+ * sockets_on_close: such a record lives on, without a poll handle, until the
+ * number comes up again. Nothing may be done to its fd, which may be another's
+ * by then. */
 struct sock {
-    struct list_link link; /* of its opener, or of its name's bucket */
-    uv_poll_t poll;
+    struct list_link link;  /* of its opener, or of its name's bucket */
+    struct sock_poll *poll; /* NULL: none */
     struct fetch_pool *pool;
     curl_socket_t fd;
     int events;  /* that curl waits for, UV_READABLE | UV_WRITABLE */
     bool opened; /* by our callback; others are the resolver's */
-    bool has_poll;
+    bool named;
     int local_port;
     int remote_port;
     char local_ip[INET6_ADDRSTRLEN];

@@ -16,27 +16,53 @@ sockets_init(struct fetch_pool *pool)
         list_init(&pool->sockets.names[i]);
 }
 
+/* Apart from its socket, since it lives on until the loop has closed it. */
+struct sock_poll {
+    uv_poll_t uv;
+    struct sock *sock; /* NULL once closing */
+};
+
+static void on_poll(uv_poll_t *uv, int status, int events);
+
 static void
 on_poll_closed(uv_handle_t *handle)
 {
-    free(CONTAINER_OF(handle, struct sock, poll));
+    free(CONTAINER_OF(handle, struct sock_poll, uv));
 }
 
 /* The file descriptor may be closed as soon as this returns. */
 static void
+unpoll(struct sock *sock)
+{
+    struct sock_poll *poll = sock->poll;
+
+    if (poll == NULL)
+        return;
+    sock->poll = NULL;
+    poll->sock = NULL;
+    uv_close((uv_handle_t *)&poll->uv, on_poll_closed);
+}
+
+static void
+poll_for(struct sock *sock, int events)
+{
+    sock->events = events;
+    if (sock->poll == NULL) {
+        sock->poll = mem_zalloc(sizeof(*sock->poll));
+        sock->poll->sock = sock;
+        CHECK(uv_poll_init(loop_uv(sock->pool->loop), &sock->poll->uv,
+                           sock->fd) == 0);
+    }
+    CHECK(uv_poll_start(&sock->poll->uv, events, on_poll) == 0);
+}
+
+static void
 drop(struct sock *sock)
 {
-    struct sockets *sockets = &sock->pool->sockets;
-
     list_remove(&sock->link);
-    sockets->by_fd[sock->fd] = NULL;
-    sock->pool = NULL;
-    if (!sock->has_poll) {
-        free(sock);
-        return;
-    }
-    uv_poll_stop(&sock->poll);
-    uv_close((uv_handle_t *)&sock->poll, on_poll_closed);
+    sock->pool->sockets.by_fd[sock->fd] = NULL;
+    unpoll(sock);
+    free(sock);
 }
 
 void
@@ -69,14 +95,22 @@ add(struct fetch_pool *pool, curl_socket_t fd, bool opened)
                (len - sockets->by_fd_len) * sizeof(*sockets->by_fd));
         sockets->by_fd_len = len;
     }
-    /* One of the resolver's that was closed without telling. */
-    if (sockets->by_fd[slot] != NULL)
-        drop(sockets->by_fd[slot]);
-    sockets->by_fd[slot] = sock;
     list_init(&sock->link);
     sock->pool = pool;
     sock->fd = fd;
     sock->opened = opened;
+
+    /* One that was closed without telling. If curl still counts on being told
+     * of its events, it will take the new socket for the old, and not ask
+     * again. */
+    struct sock *old = sockets->by_fd[slot];
+    int events = old == NULL ? 0 : old->events;
+
+    if (old != NULL)
+        drop(old);
+    sockets->by_fd[slot] = sock;
+    if (events != 0)
+        poll_for(sock, events);
     return sock;
 }
 
@@ -121,15 +155,17 @@ sockets_on_close(void *arg, curl_socket_t fd)
 /* ---- polling ---- */
 
 static void
-on_poll(uv_poll_t *poll, int status, int events)
+on_poll(uv_poll_t *uv, int status, int events)
 {
-    struct sock *sock = CONTAINER_OF(poll, struct sock, poll);
-    struct fetch_pool *pool = sock->pool;
+    struct sock_poll *poll = CONTAINER_OF(uv, struct sock_poll, uv);
     int what = 0;
     int running;
 
-    if (pool == NULL)
+    if (poll->sock == NULL)
         return;
+
+    struct fetch_pool *pool = poll->sock->pool;
+
     if (status < 0)
         what = CURL_CSELECT_ERR; /* libuv has stopped polling */
     if (events & UV_READABLE)
@@ -137,24 +173,26 @@ on_poll(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE)
         what |= CURL_CSELECT_OUT;
     pool->in_curl++;
-    curl_multi_socket_action(pool->multi, sock->fd, what, &running);
+    curl_multi_socket_action(pool->multi, poll->sock->fd, what, &running);
     pool->in_curl--;
-    if (status < 0 && sock->pool != NULL && sock->events != 0)
-        CHECK(uv_poll_start(&sock->poll, sock->events, on_poll) == 0);
+    if (status < 0 && poll->sock != NULL && poll->sock->events != 0)
+        poll_for(poll->sock, poll->sock->events);
     fetch_reap(pool);
 }
 
+/* A named connection will be wanted again, and its close will be told. */
 static void
 stop(struct sock *sock)
 {
     if (sock == NULL)
         return;
     sock->events = 0;
-    /* The resolver closes its own without our callback. */
     if (!sock->opened)
-        drop(sock);
-    else if (sock->has_poll)
-        uv_poll_stop(&sock->poll);
+        drop(sock); /* the resolver closes its own */
+    else if (!sock->named)
+        unpoll(sock);
+    else if (sock->poll != NULL)
+        uv_poll_stop(&sock->poll->uv);
 }
 
 int
@@ -162,6 +200,7 @@ sockets_on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
     struct fetch_pool *pool = arg;
     struct sock *sock = by_fd(pool, fd);
+    int events = 0;
 
     (void)easy;
     (void)unused;
@@ -171,16 +210,11 @@ sockets_on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
     }
     if (sock == NULL)
         sock = add(pool, fd, false);
-    if (!sock->has_poll) {
-        CHECK(uv_poll_init(loop_uv(pool->loop), &sock->poll, fd) == 0);
-        sock->has_poll = true;
-    }
-    sock->events = 0;
     if (what & CURL_POLL_IN)
-        sock->events |= UV_READABLE;
+        events |= UV_READABLE;
     if (what & CURL_POLL_OUT)
-        sock->events |= UV_WRITABLE;
-    CHECK(uv_poll_start(&sock->poll, sock->events, on_poll) == 0);
+        events |= UV_WRITABLE;
+    poll_for(sock, events);
     return 0;
 }
 
@@ -237,6 +271,7 @@ give_name(struct sock *sock, const struct conn_name *name)
     sock->remote_port = name->remote_port;
     snprintf(sock->local_ip, sizeof(sock->local_ip), "%s", name->local_ip);
     snprintf(sock->remote_ip, sizeof(sock->remote_ip), "%s", name->remote_ip);
+    sock->named = true;
     list_remove(&sock->link);
     list_push_front(bucket_of(sock->pool, name->local_port), &sock->link);
 }

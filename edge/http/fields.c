@@ -1,5 +1,6 @@
 #include "http/fields.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -406,7 +407,7 @@ pack_new(const struct fields *fields)
     char *text = (char *)(pack->list + fields->count);
 
     TAG_SET(pack, PACK_TAG);
-    pack->refs = 1;
+    atomic_init(&pack->refs, 1);
     pack->fields = (struct fields){pack->list, fields->count, 0};
     pack->cost = size;
     for (size_t i = 0; i < fields->count; i++) {
@@ -423,7 +424,7 @@ struct pack *
 pack_ref(struct pack *pack)
 {
     TAG_CHECK(pack, PACK_TAG);
-    __atomic_fetch_add(&pack->refs, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&pack->refs, 1, memory_order_relaxed);
     return pack;
 }
 
@@ -436,7 +437,7 @@ pack_unref(struct pack **pack)
     if (gone == NULL)
         return;
     TAG_CHECK(gone, PACK_TAG);
-    if (__atomic_fetch_sub(&gone->refs, 1, __ATOMIC_ACQ_REL) > 1)
+    if (atomic_fetch_sub_explicit(&gone->refs, 1, memory_order_acq_rel) > 1)
         return;
     TAG_CLEAR(gone);
     free(gone);

@@ -106,7 +106,7 @@ begin_list(const struct fields *in, struct span name, struct buf *scratch)
     struct span member;
 
     while (fields_next_member(in, name, &cursor, &member)) {
-        if (!quotes_closed(member))
+        if (!quotes_closed(member) || !field_value_valid(member))
             continue;
         buf_add_span(scratch, member);
         buf_add_text(scratch, ", ");

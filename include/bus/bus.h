@@ -119,7 +119,7 @@ struct bus_call *bus_publish(struct bus *bus, const struct span *items,
 struct bus_call *bus_sync(struct bus *bus, struct bus_id after, unsigned max,
                           bus_sync_fn fn, void *arg);
 /* Writes the row of node `id` and counts its heartbeat up; returns all rows,
- * its own included. Rows without a heartbeat for `ttl_ms` are taken out. */
+ * its own included. `id` is 1 to 127 bytes without a NUL. Rows without a heartbeat for `ttl_ms` are taken out. */
 struct bus_call *bus_announce(struct bus *bus, struct span id,
                               struct span payload, uint64_t ttl_ms,
                               bus_announce_fn fn, void *arg);

@@ -67,8 +67,8 @@ redis_server_start(struct redis_server *server)
         if (freopen("/dev/null", "w", stdout) == NULL)
             _exit(127);
         execlp("redis-server", "redis-server", "--port", port, "--bind",
-               "127.0.0.1", "--dir", server->dir, "--save", "",
-               "--appendonly", "yes", "--appendfsync", "always", (char *)NULL);
+               "127.0.0.1", "--dir", server->dir, "--save", "", "--appendonly",
+               "yes", "--appendfsync", "always", (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 1000; i++) {

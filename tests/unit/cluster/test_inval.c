@@ -107,8 +107,7 @@ kinds(void **state)
                       table[i].subject_tag, before) != want)
                 fail_msg("row %zu soft %d", i, soft);
             /* What is newer than the entry is not touched. */
-            assert_int_equal(check(table[i].subject_host,
-                                   table[i].subject_path,
+            assert_int_equal(check(table[i].subject_host, table[i].subject_path,
                                    table[i].subject_tag, before + 1),
                              VALIDITY_VALID);
         }
@@ -171,8 +170,7 @@ many_prefix_lengths(void **state)
     memset(path, 'p', sizeof(path));
     path[0] = '/';
     for (size_t len = 200; len >= 1; len--) {
-        struct inval_entry e = {INVAL_PREFIX, false, SPAN("many"),
-                                {path, len}};
+        struct inval_entry e = {INVAL_PREFIX, false, SPAN("many"), {path, len}};
 
         inval_apply(inval, &e, INVAL_LOCAL, 0);
     }
@@ -352,8 +350,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(kinds),     T(worst_wins), T(publishes_in_batches),
-        T(overflow),  T(localizes),  T(many_prefix_lengths),
+        T(kinds),      T(worst_wins), T(publishes_in_batches),
+        T(overflow),   T(localizes),  T(many_prefix_lengths),
         T(ring_wraps),
     };
 

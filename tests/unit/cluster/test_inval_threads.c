@@ -88,8 +88,10 @@ readers_and_a_writer(void **state)
     for (uint64_t n = 1; n <= ROUNDS; n++) {
         int len = snprintf(path, sizeof(path), "/%llu/x",
                            (unsigned long long)((n + 2) % 100));
-        struct inval_entry e = {n % 3 ? INVAL_URL : INVAL_PREFIX, n % 5 == 0,
-                                SPAN("h"), {path, (size_t)len}};
+        struct inval_entry e = {n % 3 ? INVAL_URL : INVAL_PREFIX,
+                                n % 5 == 0,
+                                SPAN("h"),
+                                {path, (size_t)len}};
 
         inval_apply(inval, &e, site, n);
         inval_publish(inval);

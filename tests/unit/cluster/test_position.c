@@ -74,8 +74,8 @@ bounds(void **state)
 
     (void)state;
     memset(name, 'x', sizeof(name));
-    assert_false(position_set(&position, (struct span){name, POSITION_NAME}, 1,
-                              1, 1));
+    assert_false(
+        position_set(&position, (struct span){name, POSITION_NAME}, 1, 1, 1));
     assert_false(position_set(&position, SPAN(""), 1, 1, 1));
     assert_false(position_set(&position, SPAN("a;b"), 1, 1, 1));
     for (int i = 0; i < POSITION_SITES; i++) {

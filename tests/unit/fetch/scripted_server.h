@@ -30,7 +30,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 
-#define SERVER_CONNS_MAX 64
+#define SERVER_CONNS_MAX 128
 
 struct script {
     const char *steps[12];

@@ -1,5 +1,7 @@
 #include "fetch_client.h"
 
+#include <uv.h>
+
 /* ---- connections ---- */
 
 static void
@@ -157,6 +159,68 @@ test_unreachable(void **state)
     run(&client, &request);
     assert_string_equal(client.proxy_error, "dns_error");
     client_close(&client);
+}
+
+/* The first of two addresses refuses (where the machine has IPv6), and its
+ * socket's number is used again at once for the second. */
+static void
+test_two_addresses(void **state)
+{
+    static const struct script script = {{"<", ">" OK3, "^"}};
+    struct server server;
+    struct client client;
+    char url[64];
+
+    (void)state;
+    server_start(&server, &script, 1);
+    client_open(&client);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    snprintf(url, sizeof(url), "http://localhost:%d", server.port);
+    request.url_base = span_of(url);
+    request.connect_timeout_ms = 5000;
+    for (int i = 0; i < 2; i++) {
+        client_again(&client);
+        run(&client, &request);
+        assert_int_equal(client.result.err, ERR_OK);
+        assert_int_equal(client.result.reused, i);
+    }
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* curl closes the socket of a connection given up half made without a word:
+ * whoever gets its number must not feel it. */
+static void
+test_connecting_cancelled(void **state)
+{
+    static const struct script script = {
+        {"<", ">" R "Connection: close\r\nContent-Length: 3\r\n\r\nabc"}};
+    struct server server;
+    struct client client;
+
+    (void)state;
+    server_start(&server, &script, 1);
+    client_open(&client);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    for (int i = 0; i < 20; i++) {
+        struct fetch *fetches[3];
+
+        for (size_t k = 0; k < 3; k++)
+            fetches[k] = fetch_start(client.pool, &request, &ops, &client);
+        /* One turn: curl has begun to connect. */
+        uv_run(loop_uv(client.loop), UV_RUN_NOWAIT);
+        for (size_t k = 0; k < 3; k++)
+            fetch_cancel(&fetches[k]);
+        client_again(&client);
+        run(&client, &request);
+        assert_int_equal(client.result.err, ERR_OK);
+    }
+    client_close(&client);
+    server_stop(&server);
 }
 
 /* A plain server is no TLS server. */
@@ -580,6 +644,8 @@ main(void)
         cmocka_unit_test(test_resend),
         cmocka_unit_test(test_no_second_try),
         cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_two_addresses),
+        cmocka_unit_test(test_connecting_cancelled),
         cmocka_unit_test(test_tls_error),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_pause_stops_the_clock),

@@ -10,14 +10,38 @@
 #include "base/check.h"
 #include "http/conditional.h"
 
-#define S(literal) {(literal), sizeof(literal) - 1}
-#define INM(v) {S("if-none-match"), S(v)}
-#define IMS(v) {S("If-Modified-Since"), S(v)}
-#define IUS(v) {S("If-Unmodified-Since"), S(v)}
-#define IM(v) {S("If-Match"), S(v)}
-#define ETAG(v) {S("ETag"), S(v)}
-#define LM(v) {S("Last-Modified"), S(v)}
-#define DATE(v) {S("Date"), S(v)}
+#define S(literal)                                                             \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
+#define INM(v)                                                                 \
+    {                                                                          \
+        S("if-none-match"), S(v)                                               \
+    }
+#define IMS(v)                                                                 \
+    {                                                                          \
+        S("If-Modified-Since"), S(v)                                           \
+    }
+#define IUS(v)                                                                 \
+    {                                                                          \
+        S("If-Unmodified-Since"), S(v)                                         \
+    }
+#define IM(v)                                                                  \
+    {                                                                          \
+        S("If-Match"), S(v)                                                    \
+    }
+#define ETAG(v)                                                                \
+    {                                                                          \
+        S("ETag"), S(v)                                                        \
+    }
+#define LM(v)                                                                  \
+    {                                                                          \
+        S("Last-Modified"), S(v)                                               \
+    }
+#define DATE(v)                                                                \
+    {                                                                          \
+        S("Date"), S(v)                                                        \
+    }
 #define DAY1 "Sun, 06 Nov 1994 08:49:37 GMT"
 #define DAY1_850 "Sunday, 06-Nov-94 08:49:37 GMT"
 #define DAY1_ASC "Sun Nov  6 08:49:37 1994"
@@ -83,22 +107,31 @@ static const struct {
     {"weak", {INM("W/\"a\"")}, {ETAG("\"a\"")}, CONDITION_NOT_MODIFIED},
     {"weak 2", {INM("\"a\"")}, {ETAG("W/\"a\"")}, CONDITION_NOT_MODIFIED},
     {"other", {INM("\"b\"")}, {ETAG("\"a\"")}, CONDITION_NONE},
-    {"list", {INM("\"b\" , \"a\", \"c\"")}, {ETAG("\"a\"")},
+    {"list",
+     {INM("\"b\" , \"a\", \"c\"")},
+     {ETAG("\"a\"")},
      CONDITION_NOT_MODIFIED},
-    {"lines", {INM("\"b\""), INM("\"a\"")}, {ETAG("\"a\"")},
+    {"lines",
+     {INM("\"b\""), INM("\"a\"")},
+     {ETAG("\"a\"")},
      CONDITION_NOT_MODIFIED},
-    {"comma inside", {INM("\"b,\"a\",c\"")}, {ETAG("\"a\"")},
-     CONDITION_NONE},
-    {"backslash", {INM("\"b\\\", \"a\"")}, {ETAG("\"a\"")},
+    {"comma inside", {INM("\"b,\"a\",c\"")}, {ETAG("\"a\"")}, CONDITION_NONE},
+    {"backslash",
+     {INM("\"b\\\", \"a\"")},
+     {ETAG("\"a\"")},
      CONDITION_NOT_MODIFIED},
     {"star", {INM("*")}, {ETAG("\"a\"")}, CONDITION_NOT_MODIFIED},
     {"star, no etag", {INM("*")}, {{{0}, {0}}}, CONDITION_NOT_MODIFIED},
     {"no etag stored", {INM("\"a\"")}, {LM(DAY1)}, CONDITION_NONE},
     {"empty tag", {INM("W/, ,")}, {LM(DAY1)}, CONDITION_NONE},
-    {"inm beats ims", {INM("\"a\""), IMS("Sat, 05 Nov 1994 08:49:37 GMT")},
-     {ETAG("\"a\""), LM(DAY1)}, CONDITION_NOT_MODIFIED},
-    {"inm beats ims 2", {INM("\"b\""), IMS(DAY2)},
-     {ETAG("\"a\""), LM(DAY1)}, CONDITION_NONE},
+    {"inm beats ims",
+     {INM("\"a\""), IMS("Sat, 05 Nov 1994 08:49:37 GMT")},
+     {ETAG("\"a\""), LM(DAY1)},
+     CONDITION_NOT_MODIFIED},
+    {"inm beats ims 2",
+     {INM("\"b\""), IMS(DAY2)},
+     {ETAG("\"a\""), LM(DAY1)},
+     CONDITION_NONE},
     {"ims equal", {IMS(DAY1)}, {LM(DAY1)}, CONDITION_NOT_MODIFIED},
     {"ims later", {IMS(DAY2)}, {LM(DAY1)}, CONDITION_NOT_MODIFIED},
     {"ims earlier", {IMS(DAY1)}, {LM(DAY2)}, CONDITION_NONE},
@@ -109,10 +142,14 @@ static const struct {
     {"ims, Date", {IMS(DAY1)}, {DATE(DAY1)}, CONDITION_NOT_MODIFIED},
     {"ims, Date later", {IMS(DAY1)}, {DATE(DAY2)}, CONDITION_NONE},
     {"ims, neither", {IMS(DAY2)}, {{{0}, {0}}}, CONDITION_NOT_MODIFIED},
-    {"ims, neither, old", {IMS("Sat, 05 Nov 1994 08:49:37 GMT")},
-     {{{0}, {0}}}, CONDITION_NONE},
+    {"ims, neither, old",
+     {IMS("Sat, 05 Nov 1994 08:49:37 GMT")},
+     {{{0}, {0}}},
+     CONDITION_NONE},
     {"if-match", {IM("\"a\"")}, {ETAG("\"a\"")}, CONDITION_ORIGIN},
-    {"if-unmodified", {IUS(DAY1), INM("\"a\"")}, {ETAG("\"a\"")},
+    {"if-unmodified",
+     {IUS(DAY1), INM("\"a\"")},
+     {ETAG("\"a\"")},
      CONDITION_ORIGIN},
 };
 
@@ -127,8 +164,8 @@ test_cache(void **state)
         memcpy(lists[1], cache_rows[i].stored, sizeof(lists[1]));
         struct fields request = fields_of(lists[0]);
         struct fields stored = fields_of(lists[1]);
-        enum condition got = conditional_evaluate(SPAN("GET"), &request, 200,
-                                                  &stored, DAY1_S);
+        enum condition got =
+            conditional_evaluate(SPAN("GET"), &request, 200, &stored, DAY1_S);
 
         if (got != cache_rows[i].want)
             fail_msg("%s: got %d, want %d", cache_rows[i].what, (int)got,
@@ -147,12 +184,10 @@ test_cache_scope(void **state)
     assert_int_equal(
         conditional_evaluate(SPAN("HEAD"), &request, 204, &none, 0),
         CONDITION_NOT_MODIFIED);
-    assert_int_equal(
-        conditional_evaluate(SPAN("GET"), &request, 404, &none, 0),
-        CONDITION_NONE);
-    assert_int_equal(
-        conditional_evaluate(SPAN("GET"), &request, 301, &none, 0),
-        CONDITION_NONE);
+    assert_int_equal(conditional_evaluate(SPAN("GET"), &request, 404, &none, 0),
+                     CONDITION_NONE);
+    assert_int_equal(conditional_evaluate(SPAN("GET"), &request, 301, &none, 0),
+                     CONDITION_NONE);
     assert_int_equal(
         conditional_evaluate(SPAN("POST"), &request, 200, &none, 0),
         CONDITION_NONE);
@@ -168,27 +203,42 @@ static const struct {
 } origin_rows[] = {
     {"none", "PUT", {{{0}, {0}}}, {ETAG("\"a\"")}, CONDITION_NONE},
     {"match", "PUT", {IM("\"a\"")}, {ETAG("\"a\"")}, CONDITION_NONE},
-    {"match list", "PUT", {IM("\"b\", \"a\"")}, {ETAG("\"a\"")},
+    {"match list",
+     "PUT",
+     {IM("\"b\", \"a\"")},
+     {ETAG("\"a\"")},
      CONDITION_NONE},
     {"no match", "PUT", {IM("\"b\"")}, {ETAG("\"a\"")}, CONDITION_FAILED},
-    {"match is strong", "PUT", {IM("W/\"a\"")}, {ETAG("W/\"a\"")},
+    {"match is strong",
+     "PUT",
+     {IM("W/\"a\"")},
+     {ETAG("W/\"a\"")},
      CONDITION_FAILED},
     {"match star", "PUT", {IM("*")}, {ETAG("\"a\"")}, CONDITION_NONE},
     {"match star, none", "PUT", {IM("*")}, {{{0}, {0}}}, CONDITION_FAILED},
-    {"match beats date", "PUT", {IM("\"a\""), IUS("Sat, 05 Nov 1994 08:49:37 "
-                                                  "GMT")},
-     {ETAG("\"a\""), LM(DAY1)}, CONDITION_NONE},
+    {"match beats date",
+     "PUT",
+     {IM("\"a\""), IUS("Sat, 05 Nov 1994 08:49:37 "
+                       "GMT")},
+     {ETAG("\"a\""), LM(DAY1)},
+     CONDITION_NONE},
     {"unmodified", "PUT", {IUS(DAY1)}, {LM(DAY1)}, CONDITION_NONE},
     {"modified", "PUT", {IUS(DAY1)}, {LM(DAY2)}, CONDITION_FAILED},
     {"bad date", "PUT", {IUS("x")}, {LM(DAY2)}, CONDITION_NONE},
     {"create only", "PUT", {INM("*")}, {{{0}, {0}}}, CONDITION_NONE},
-    {"create only, there", "PUT", {INM("*")}, {ETAG("\"a\"")},
+    {"create only, there",
+     "PUT",
+     {INM("*")},
+     {ETAG("\"a\"")},
      CONDITION_FAILED},
     {"get", "GET", {INM("W/\"a\"")}, {ETAG("\"a\"")}, CONDITION_NOT_MODIFIED},
     {"get ims", "GET", {IMS(DAY1)}, {LM(DAY1)}, CONDITION_NOT_MODIFIED},
     {"get ims, modified", "GET", {IMS(DAY1)}, {LM(DAY2)}, CONDITION_NONE},
     {"put ims", "PUT", {IMS(DAY1)}, {LM(DAY1)}, CONDITION_NONE},
-    {"failed beats 304", "GET", {IM("\"b\""), INM("\"a\"")}, {ETAG("\"a\"")},
+    {"failed beats 304",
+     "GET",
+     {IM("\"b\""), INM("\"a\"")},
+     {ETAG("\"a\"")},
      CONDITION_FAILED},
 };
 
@@ -223,8 +273,8 @@ test_validation(void **state)
     (void)state;
     assert_true(conditional_for_validation(&stored, false, &out));
     assert_int_equal(out.count, 2);
-    assert_true(span_eq(fields_get(&out, SPAN("If-None-Match")),
-                        SPAN("W/\"x\"")));
+    assert_true(
+        span_eq(fields_get(&out, SPAN("If-None-Match")), SPAN("W/\"x\"")));
     assert_true(span_eq(fields_get(&out, SPAN("If-Modified-Since")),
                         SPAN("  odd date")));
     fields_add(&out, SPAN("If-Range"), SPAN("x"));
@@ -272,14 +322,10 @@ test_strong_last_modified(void **state)
         const char *modified, *date;
         bool want;
     } rows[] = {
-        {DAY1, DAY2, true},
-        {DAY1, "Sun, 06 Nov 1994 08:49:38 GMT", true},
-        {DAY1_ASC, DAY2, true},
-        {DAY1, DAY1, false},
-        {DAY2, DAY1, false},
-        {DAY1_850, DAY2, false},
-        {"x", DAY2, false},
-        {DAY1, "", false},
+        {DAY1, DAY2, true},     {DAY1, "Sun, 06 Nov 1994 08:49:38 GMT", true},
+        {DAY1_ASC, DAY2, true}, {DAY1, DAY1, false},
+        {DAY2, DAY1, false},    {DAY1_850, DAY2, false},
+        {"x", DAY2, false},     {DAY1, "", false},
     };
 
     (void)state;

@@ -13,7 +13,13 @@
 #include "base/mem.h"
 #include "http/fields.h"
 
-#define F(name, value) {{(name), sizeof(name) - 1}, {(value), sizeof(value) - 1}}
+#define F(name, value)                                                         \
+    {                                                                          \
+        {(name), sizeof(name) - 1},                                            \
+        {                                                                      \
+            (value), sizeof(value) - 1                                         \
+        }                                                                      \
+    }
 #define LIST(array) ((struct fields){(array), ARRAY_LEN(array), 0})
 
 static void
@@ -118,12 +124,24 @@ test_members(void **state)
 static void
 test_hop_by_hop(void **state)
 {
-    static const char *const names[] = {
-        "Connection", "keep-alive", "X-Hop",  "Proxy-Connection",
-        "TE",         "Trailer",    "Accept", "Transfer-Encoding",
-        "upgrade",    "x-other",    "Host",   "Cache-Control",
-        "Proxy-Authenticate", "Proxy-Authorization", "HTTP2-Settings",
-        "Proxy-Authentication-Info", "Set-Cookie", "Kept"};
+    static const char *const names[] = {"Connection",
+                                        "keep-alive",
+                                        "X-Hop",
+                                        "Proxy-Connection",
+                                        "TE",
+                                        "Trailer",
+                                        "Accept",
+                                        "Transfer-Encoding",
+                                        "upgrade",
+                                        "x-other",
+                                        "Host",
+                                        "Cache-Control",
+                                        "Proxy-Authenticate",
+                                        "Proxy-Authorization",
+                                        "HTTP2-Settings",
+                                        "Proxy-Authentication-Info",
+                                        "Set-Cookie",
+                                        "Kept"};
     static const char *const want[] = {"Accept", "Host", "Cache-Control",
                                        "Set-Cookie", "Kept"};
     struct fields fields = {0};

@@ -10,7 +10,10 @@
 #include "base/check.h"
 #include "http/guard.h"
 
-#define S(literal) {(literal), sizeof(literal) - 1}
+#define S(literal)                                                             \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 #define LONG_256                                                               \
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"         \
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"         \
@@ -26,9 +29,18 @@ struct row {
     int64_t body_len;
 };
 
-#define HOST {S("Host"), S("a")}
-#define CL(v) {S("content-length"), S(v)}
-#define TE(v) {S("Transfer-Encoding"), S(v)}
+#define HOST                                                                   \
+    {                                                                          \
+        S("Host"), S("a")                                                      \
+    }
+#define CL(v)                                                                  \
+    {                                                                          \
+        S("content-length"), S(v)                                              \
+    }
+#define TE(v)                                                                  \
+    {                                                                          \
+        S("Transfer-Encoding"), S(v)                                           \
+    }
 
 static const struct row rows[] = {
     {S("GET"), true, {HOST}, NULL, GUARD_BODY_NONE, 0},
@@ -42,8 +54,12 @@ static const struct row rows[] = {
     {S("GET"), false, {HOST}, NULL, GUARD_BODY_NONE, 0},
     {S("GET"), true, {HOST, {S(LONG_256), S("")}}, NULL, GUARD_BODY_NONE, 0},
     {S("GET"), true, {HOST, {S("X"), S("\t\x80\xff")}}, NULL, 0, 0},
-    {S("POST"), true, {HOST, CL("9223372036854775807")}, NULL,
-     GUARD_BODY_LENGTH, INT64_MAX},
+    {S("POST"),
+     true,
+     {HOST, CL("9223372036854775807")},
+     NULL,
+     GUARD_BODY_LENGTH,
+     INT64_MAX},
 
     {S(""), true, {HOST}, "method", 0, 0},
     {S("G T"), true, {HOST}, "method", 0, 0},
@@ -55,7 +71,11 @@ static const struct row rows[] = {
     {S("GET"), true, {HOST, {S("HOST"), S("a")}}, "than one Host", 0, 0},
     {S("GET"), false, {HOST, HOST}, "than one Host", 0, 0},
     {S("GET"), true, {HOST, {S("X Y"), S("a")}}, "field name", 0, 0},
-    {S("GET"), true, {HOST, {S("Content-Length "), S("5")}}, "field name", 0,
+    {S("GET"),
+     true,
+     {HOST, {S("Content-Length "), S("5")}},
+     "field name",
+     0,
      0},
     {S("GET"), true, {HOST, {S("X\x80"), S("a")}}, "field name", 0, 0},
     {S("GET"), true, {HOST, {S("X:"), S("a")}}, "field name", 0, 0},
@@ -72,10 +92,13 @@ static const struct row rows[] = {
     {S("POST"), true, {HOST, CL("5a")}, "no number", 0, 0},
     {S("POST"), true, {HOST, CL("")}, "no number", 0, 0},
     {S("POST"), true, {HOST, CL("9223372036854775808")}, "no number", 0, 0},
-    {S("POST"), true, {HOST, CL("99999999999999999999999")}, "no number", 0,
-     0},
+    {S("POST"), true, {HOST, CL("99999999999999999999999")}, "no number", 0, 0},
     {S("POST"), true, {HOST, CL("5"), TE("chunked")}, "both", 0, 0},
-    {S("POST"), true, {HOST, TE("chunked"), TE("chunked")}, "than one Tr", 0,
+    {S("POST"),
+     true,
+     {HOST, TE("chunked"), TE("chunked")},
+     "than one Tr",
+     0,
      0},
     {S("POST"), true, {HOST, TE("xchunked")}, "exactly", 0, 0},
     {S("POST"), true, {HOST, TE("chunked, identity")}, "exactly", 0, 0},
@@ -103,8 +126,8 @@ test_requests(void **state)
 
         if (rows[i].want != NULL) {
             if (why == NULL || strstr(why, rows[i].want) == NULL)
-                fail_msg("row %zu: got '%s', want '%s'", i,
-                         why ? why : "good", rows[i].want);
+                fail_msg("row %zu: got '%s', want '%s'", i, why ? why : "good",
+                         rows[i].want);
             continue;
         }
         if (why != NULL)

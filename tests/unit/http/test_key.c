@@ -10,7 +10,10 @@
 #include "base/check.h"
 #include "http/key.h"
 
-#define S(literal) {(literal), sizeof(literal) - 1}
+#define S(literal)                                                             \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 
 static const struct span utm[] = {S("utm_*"), S("fbclid")};
 static const struct span ab[] = {S("a"), S("b")};
@@ -45,34 +48,46 @@ static const struct {
     {&exact, "http://a/p?", {{{0}, {0}}}, "http://a/p?"},
     {&exact, "http://a/p?&b&&a", {{{0}, {0}}}, "http://a/p?&b&&a"},
     {&no_query, "http://a/p?q", {{{0}, {0}}}, "http://a/p"},
-    {&sorted, "http://a/p?b=1&a=2&b=0&&a=1", {{{0}, {0}}},
+    {&sorted,
+     "http://a/p?b=1&a=2&b=0&&a=1",
+     {{{0}, {0}}},
      "http://a/p?a=2&a=1&b=1&b=0"},
     {&sorted, "http://a/p?", {{{0}, {0}}}, "http://a/p"},
-    {&sorted, "http://a/p?ab=1&a=2&a", {{{0}, {0}}},
-     "http://a/p?a=2&a&ab=1"},
+    {&sorted, "http://a/p?ab=1&a=2&a", {{{0}, {0}}}, "http://a/p?a=2&a&ab=1"},
     {&allow, "http://a/p?c=1&b=2&a&ab=1", {{{0}, {0}}}, "http://a/p?b=2&a"},
     {&allow, "http://a/p?c=1", {{{0}, {0}}}, "http://a/p"},
-    {&allow_sorted, "http://a/p?c=1&b=2&a", {{{0}, {0}}},
-     "http://a/p?a&b=2"},
-    {&deny, "http://a/p?utm_source=1&x=2&fbclid&utm_&utm=1", {{{0}, {0}}},
+    {&allow_sorted, "http://a/p?c=1&b=2&a", {{{0}, {0}}}, "http://a/p?a&b=2"},
+    {&deny,
+     "http://a/p?utm_source=1&x=2&fbclid&utm_&utm=1",
+     {{{0}, {0}}},
      "http://a/p?x=2&utm=1"},
     {&nocase, "http://a/PaTh?Q", {{{0}, {0}}}, "http://a/path?Q"},
-    {&by_lang, "http://a/", {{{0}, {0}}},
+    {&by_lang,
+     "http://a/",
+     {{{0}, {0}}},
      "http://a/\nh:accept-language\nh:x-two"},
-    {&by_lang, "http://a/", {{S("accept-language"), S("en")}},
+    {&by_lang,
+     "http://a/",
+     {{S("accept-language"), S("en")}},
      "http://a/\nh:accept-language=en\nh:x-two"},
-    {&by_lang, "http://a/", {{S("X-Two"), S("")}},
+    {&by_lang,
+     "http://a/",
+     {{S("X-Two"), S("")}},
      "http://a/\nh:accept-language\nh:x-two="},
-    {&by_lang, "http://a/", {{S("X-Two"), S("1")}, {S("x-two"), S("2")}},
+    {&by_lang,
+     "http://a/",
+     {{S("X-Two"), S("1")}, {S("x-two"), S("2")}},
      "http://a/\nh:accept-language\nh:x-two=1, 2"},
     {&by_cookie, "http://a/", {{{0}, {0}}}, "http://a/\nc:sid"},
-    {&by_cookie, "http://a/", {{S("Cookie"), S("x=1; sid=7;SID=8")}},
+    {&by_cookie,
+     "http://a/",
+     {{S("Cookie"), S("x=1; sid=7;SID=8")}},
      "http://a/\nc:sid=7"},
-    {&by_cookie, "http://a/",
+    {&by_cookie,
+     "http://a/",
      {{S("Cookie"), S("sid=7; sid")}, {S("cookie"), S("sid=8=9")}},
      "http://a/\nc:sid=7\nc:sid=8=9"},
-    {&by_cookie, "http://a/", {{S("Cookie"), S("sid=")}},
-     "http://a/\nc:sid="},
+    {&by_cookie, "http://a/", {{S("Cookie"), S("sid=")}}, "http://a/\nc:sid="},
 };
 
 static void
@@ -94,8 +109,7 @@ test_texts(void **state)
         assert_null(target_parse_url(span_of(rows[i].url), &target));
         key_build(rows[i].policy, &target, &request, &scratch, &key);
         if (!span_eq(key.text, span_of(rows[i].want)))
-            fail_msg("got '%.*s', want '%s'", SPAN_FMT(key.text),
-                     rows[i].want);
+            fail_msg("got '%.*s', want '%s'", SPAN_FMT(key.text), rows[i].want);
         assert_true(key_parse(key.text, &again));
         assert_true(hash_eq(again.hash, key.hash));
         assert_true(span_eq(again.host, key.host));
@@ -203,8 +217,7 @@ test_subject(void **state)
     assert_null(key_subject(NULL, SPAN("http://A:80/P?q"), &scratch, &key));
     assert_true(span_eq(key.host, SPAN("a")));
     assert_true(span_eq(key.path_query, SPAN("/P?q")));
-    assert_null(
-        key_subject(&nocase, SPAN("http://A:81/P?q"), &scratch, &key));
+    assert_null(key_subject(&nocase, SPAN("http://A:81/P?q"), &scratch, &key));
     assert_true(span_eq(key.host, SPAN("a:81")));
     assert_true(span_eq(key.path_query, SPAN("/p?q")));
     assert_null(key_subject(&by_lang, SPAN("http://a"), &scratch, &key));

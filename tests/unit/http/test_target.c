@@ -130,9 +130,9 @@ test_refused(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct target t;
-        const char *why = target_parse(
-            span_of(rows[i].raw), span_of(rows[i].method),
-            span_of(rows[i].host_field), SPAN("http"), &t);
+        const char *why =
+            target_parse(span_of(rows[i].raw), span_of(rows[i].method),
+                         span_of(rows[i].host_field), SPAN("http"), &t);
 
         if (why == NULL || strstr(why, rows[i].want) == NULL)
             fail_msg("'%s' at '%s': got '%s', want '%s'", rows[i].raw,
@@ -152,9 +152,8 @@ test_bytes(void **state)
             char raw[19] = "/aaaaaaaaaaaaaaaaaa";
 
             raw[at] = (char)c;
-            const char *why =
-                target_parse((struct span){raw, 19}, SPAN("GET"), SPAN("a"),
-                             SPAN("http"), &t);
+            const char *why = target_parse((struct span){raw, 19}, SPAN("GET"),
+                                           SPAN("a"), SPAN("http"), &t);
 
             assert_int_equal(why == NULL, c > 0x20 && c < 0x7f && c != '#');
         }
@@ -173,8 +172,7 @@ test_lengths(void **state)
     (void)state;
     memset(raw, '/', TARGET_MAX_LEN + 1);
     memset(host, 'h', TARGET_HOST_MAX_LEN + 1);
-    assert_null(
-        target_parse(full, SPAN("GET"), long_host, SPAN("http"), &t));
+    assert_null(target_parse(full, SPAN("GET"), long_host, SPAN("http"), &t));
     full.len++;
     assert_non_null(
         target_parse(full, SPAN("GET"), long_host, SPAN("http"), &t));
@@ -207,8 +205,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bytes),   cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_good),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bytes), cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_url),
     };
 
