@@ -91,13 +91,13 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 define unit_rule
 $(B)/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(call LIB_of,$(1) $(BELOW_$(1)))
 	@mkdir -p $$(@D)
-	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcmocka
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcmocka -lm
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
 
 ORIGIN_OBJ = $(filter-out %/main.o,$(call OBJ_of,$(wildcard origin/*.c)))
 $(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,cluster fetch bus conf http base)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
 
 .PRECIOUS: $(B)/%.o

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "admin/admin.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/grace.h"
 #include "base/hash.h"
@@ -204,6 +205,7 @@ make_cluster(struct edge *edge)
         .secret = span_of(conf->secret),
         .node = conf->node,
         .max_skew_ms = conf->peers.max_skew_ms,
+        .started_ms = clock_wall_ms(),
     };
 
     edge->auth = auth_new(&options);
@@ -295,7 +297,7 @@ make(struct edge *edge)
     const struct conf *conf = edge->conf;
 
     if (conf->secret[0] != '\0')
-        hash_seed_set(auth_derive(span_of(conf->secret), "key seed"));
+        hash_seed_set(auth_derive(span_of(conf->secret), "keys"));
     edge->loop = loop_new();
     edge->fetch = fetch_pool_new(edge->loop, NULL);
     edge->store =

@@ -68,11 +68,13 @@ announce_items(const struct announce_entry *entry, int64_t wall_ms,
                                         [ANNOUNCE_ALL] = "all"};
 
     snprintf(time, 24, "%lld", (long long)wall_ms);
-    const char *const texts[ANNOUNCE_ITEMS] = {
-        "v",     "1",          "kind", kinds[entry->kind],
-        "soft",  entry->soft ? "1" : "0",
-        "host",  entry->host,  "value", entry->value,
-        "node",  "origin",     "time", time};
+    const char *const texts[ANNOUNCE_ITEMS] = {"v",     "1",
+                                               "kind",  kinds[entry->kind],
+                                               "soft",  entry->soft ? "1" : "0",
+                                               "host",  entry->host,
+                                               "value", entry->value,
+                                               "node",  "origin",
+                                               "time",  time};
 
     for (size_t i = 0; i < ANNOUNCE_ITEMS; i++)
         items[i] = span_of(texts[i]);
@@ -143,15 +145,15 @@ collapse(struct announcer *announcer)
     struct item *next;
     bool in_flight = announcer->call != NULL;
 
-    list_for_each_safe(item, next, &announcer->queue, link)
-    {
+    list_for_each_safe (item, next, &announcer->queue, link) {
         if (!in_flight)
             free_item(announcer, item);
         in_flight = false;
     }
     push(announcer, &all);
-    LOG(LOG_WARN, "%d changes wait to be published: they become one "
-                  "invalidation of everything",
+    LOG(LOG_WARN,
+        "%d changes wait to be published: they become one "
+        "invalidation of everything",
         ANNOUNCE_QUEUE_MAX);
 }
 
@@ -213,8 +215,7 @@ publish_next(struct announcer *announcer)
     if (announcer->count == 0 || announcer->call != NULL ||
         timer_running(announcer->retry))
         return;
-    const struct item *item =
-        list_first(&announcer->queue, struct item, link);
+    const struct item *item = list_first(&announcer->queue, struct item, link);
     const struct announce_entry entry = {item->kind, item->soft, item->host,
                                          item->value};
 
@@ -296,8 +297,9 @@ announce_free(struct announcer **announcer)
     if (a->bus != NULL)
         bus_free(&a->bus);
     if (a->count > 0)
-        LOG(LOG_WARN, "%zu changes are not published; the next start "
-                      "invalidates everything",
+        LOG(LOG_WARN,
+            "%zu changes are not published; the next start "
+            "invalidates everything",
             a->count);
     else
         unmark(a);

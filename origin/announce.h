@@ -57,8 +57,7 @@ void announce_intend(struct announcer *announcer);
  * be NULL; announce_forget says that it must not be called, and NULLs it. */
 struct announcement *announce_submit(struct announcer *announcer,
                                      const struct announce_entry *entries,
-                                     size_t count, announce_fn done,
-                                     void *arg);
+                                     size_t count, announce_fn done, void *arg);
 void announce_forget(struct announcement **announcement);
 
 /* Entries that wait, and those published since the start. */

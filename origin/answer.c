@@ -65,9 +65,9 @@ answer_text(struct exchange *x, int status, const char *type, struct span text)
     if (type != NULL)
         answer_header(x, "Content-Type", type);
     send_response(x, status,
-                  MHD_create_response_from_buffer(
-                      text.len, (void *)(uintptr_t)text.ptr,
-                      MHD_RESPMEM_MUST_COPY));
+                  MHD_create_response_from_buffer(text.len,
+                                                  (void *)(uintptr_t)text.ptr,
+                                                  MHD_RESPMEM_MUST_COPY));
 }
 
 void
@@ -98,9 +98,9 @@ answer_json(struct exchange *x, int status, json_t *json)
 void
 answer_empty(struct exchange *x, int status)
 {
-    send_response(x, status,
-                  MHD_create_response_from_buffer(0, NULL,
-                                                  MHD_RESPMEM_PERSISTENT));
+    send_response(
+        x, status,
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
 static ssize_t
@@ -119,8 +119,7 @@ static struct MHD_Response *
 bodyless(uint64_t len)
 {
     if (len == 0)
-        return MHD_create_response_from_buffer(0, NULL,
-                                               MHD_RESPMEM_PERSISTENT);
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     return MHD_create_response_from_callback(len, 1, read_nothing, NULL, NULL);
 }
 

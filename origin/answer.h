@@ -17,7 +17,7 @@ void answer_clear(struct exchange *x);
 
 /* A body of text; `type` may be NULL. */
 void answer_text(struct exchange *x, int status, const char *type,
-                struct span text);
+                 struct span text);
 /* "text/plain", with the reason of the status and `why`. */
 void answer_error(struct exchange *x, int status, const char *why);
 /* Consumes the reference. */
@@ -27,7 +27,7 @@ void answer_empty(struct exchange *x, int status);
 void answer_not_modified(struct exchange *x, uint64_t len);
 /* Part of a file; takes the descriptor. */
 void answer_file(struct exchange *x, int status, int fd, uint64_t from,
-                uint64_t len);
+                 uint64_t len);
 void answer_body(struct exchange *x, int status, struct body **body);
 
 /* Bytes instead of HTTP, or a part of it; blocks at most as long as the

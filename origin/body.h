@@ -41,8 +41,7 @@ void body_set_rate(struct body *body, uint64_t rate);
 
 /* Copies up to `max` bytes at `pos`; 0 at the end, -1 when the file has become
  * shorter or cannot be read. */
-ssize_t body_read(const struct body *body, uint64_t pos, void *out,
-                  size_t max);
+ssize_t body_read(const struct body *body, uint64_t pos, void *out, size_t max);
 
 /* How many bytes may have been sent after `elapsed_ms`. */
 uint64_t body_allowed(const struct body *body, uint64_t elapsed_ms);

@@ -62,9 +62,8 @@ tell_stats(struct exchange *x)
         x, 200,
         json_pack("{s:I, s:o, s:o, s:{s:b, s:I, s:I, s:s}}", "requests",
                   (json_int_t)origin->requests, "paths",
-                  counts_json(origin->paths), "listeners", listeners,
-                  "publish", "enabled", announce_enabled(origin->announcer),
-                  "published",
+                  counts_json(origin->paths), "listeners", listeners, "publish",
+                  "enabled", announce_enabled(origin->announcer), "published",
                   (json_int_t)announce_published(origin->announcer), "pending",
                   (json_int_t)announce_pending(origin->announcer), "error",
                   announce_error(origin->announcer)));

@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "base/check.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/guard.h"
 #include "path.h"
-#include "answer.h"
 #include "server_internal.h"
 
 void *

@@ -69,8 +69,8 @@ type_of(const char *text)
 void
 files_etag(const struct stat *st, char etag[FILES_ETAG_SIZE])
 {
-    uint64_t ns = (uint64_t)st->st_mtim.tv_sec * NS_PER_S +
-                  (uint64_t)st->st_mtim.tv_nsec;
+    uint64_t ns =
+        (uint64_t)st->st_mtim.tv_sec * NS_PER_S + (uint64_t)st->st_mtim.tv_nsec;
 
     snprintf(etag, FILES_ETAG_SIZE, "\"%llx-%llx-%llx\"",
              (unsigned long long)ns, (unsigned long long)st->st_size,
@@ -126,8 +126,7 @@ add_policy(struct exchange *x, const struct policy *policy)
     for (size_t i = 0; i < policy->header_count; i++) {
         /* That of the file is told where the file is sent. */
         if (strcasecmp(policy->headers[i].name, "Content-Type") != 0)
-            answer_header(x, policy->headers[i].name,
-                          policy->headers[i].value);
+            answer_header(x, policy->headers[i].name, policy->headers[i].value);
     }
     buf_fini(&tags);
 }
@@ -439,8 +438,7 @@ remove_file(struct exchange *x, const char *text, int folder_fd,
     policy_fini(&before);
 }
 
-static void
-delete(struct exchange *x)
+static void delete (struct exchange *x)
 {
     struct origin *origin = x->app;
     char text[PATH_SIZE];

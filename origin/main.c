@@ -170,8 +170,9 @@ open_root(struct origin *origin, struct buf *why)
     int probe = path_open(origin->root_fd, "", O_PATH | O_DIRECTORY);
 
     if (probe < 0) {
-        buf_printf(why, "cannot look beneath the root: openat2: %s; Linux 5.6 "
-                        "or later is needed, and no filter that forbids it",
+        buf_printf(why,
+                   "cannot look beneath the root: openat2: %s; Linux 5.6 "
+                   "or later is needed, and no filter that forbids it",
                    strerror(errno));
         return false;
     }

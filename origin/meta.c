@@ -91,8 +91,7 @@ replace(int folder_fd, const char *name, const char *text)
     snprintf(temporary, sizeof(temporary), ".atlas-%d-%u.meta", (int)getpid(),
              serial++);
     int fd = openat(folder_fd, temporary,
-                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                    0666);
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 
     if (fd < 0)
         return errno;
@@ -114,8 +113,7 @@ meta_write(int folder_fd, const char *name, const struct policy *policy)
     if (!meta_name(name, path))
         return ENAMETOOLONG;
     if (policy_empty(policy))
-        return unlinkat(folder_fd, path, 0) == 0 || errno == ENOENT ? 0
-                                                                    : errno;
+        return unlinkat(folder_fd, path, 0) == 0 || errno == ENOENT ? 0 : errno;
     json_t *json = policy_to_json(policy);
     char *text = json_dumps(json, JSON_INDENT(2));
 

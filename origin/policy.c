@@ -11,11 +11,21 @@
 /* Fields that say how the message is framed, or that only this server can
  * know. */
 static const char *const reserved[] = {
-    "Connection",      "Content-Length",    "Content-Range",
-    "Date",            "ETag",              "Keep-Alive",
-    "Last-Modified",   "Proxy-Connection",  "TE",
-    "Trailer",         "Transfer-Encoding", "Upgrade",
-    "Accept-Ranges",   "Cache-Control",     "Cache-Tag",
+    "Connection",
+    "Content-Length",
+    "Content-Range",
+    "Date",
+    "ETag",
+    "Keep-Alive",
+    "Last-Modified",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Accept-Ranges",
+    "Cache-Control",
+    "Cache-Tag",
 };
 
 static void
@@ -264,8 +274,8 @@ take_key(struct policy *policy, const char *key, json_t *value,
 }
 
 bool
-policy_from_json(struct policy *policy, const json_t *object,
-                 const char *where, const char *also, struct buf *why)
+policy_from_json(struct policy *policy, const json_t *object, const char *where,
+                 const char *also, struct buf *why)
 {
     if (!json_is_object(object)) {
         buf_printf(why, "%s: expected an object", where);

@@ -64,8 +64,8 @@ add_paths(struct changes *changes, const struct settings *s, const char *text,
     add_path(changes, s, path, soft);
     if (len < tail || strcmp(path + len - tail, index) != 0)
         return;
-    add_path(changes, s,
-             keep(changes, mem_strndup(path, len - tail + 1)), soft);
+    add_path(changes, s, keep(changes, mem_strndup(path, len - tail + 1)),
+             soft);
 }
 
 static void
@@ -119,8 +119,7 @@ files_announce_folder(struct origin *origin, const char *text)
     for (size_t i = 0; text[0] != '\0' && i < s->host_count; i++)
         add(&changes, ANNOUNCE_PREFIX, !s->hard, s->hosts[i],
             keep(&changes, mem_printf("%s/", path)));
-    announce_submit(origin->announcer, changes.list, changes.count, NULL,
-                    NULL);
+    announce_submit(origin->announcer, changes.list, changes.count, NULL, NULL);
     free_changes(&changes);
 }
 

@@ -101,9 +101,8 @@ answer_bytes(struct exchange *x, uint64_t len, const struct fields *current)
 {
     struct range_set set = {0};
     enum range_result result = RANGE_NONE;
-    enum condition condition =
-        conditional_evaluate_origin(span_of(x->method), &x->request, current,
-                                    clock_wall_ms() / 1000);
+    enum condition condition = conditional_evaluate_origin(
+        span_of(x->method), &x->request, current, clock_wall_ms() / 1000);
     struct buf text = {0};
     struct body *body;
 
@@ -140,10 +139,9 @@ run_bytes(struct exchange *x, struct span rest)
 
     if (!number(x, rest, LEN_MAX, &len))
         return;
-    snprintf(etag, sizeof(etag), "\"bytes-%llu-%llu\"",
-             (unsigned long long)len,
-             (unsigned long long)exchange_query_u64(x, "version", UINT64_MAX,
-                                                    0));
+    snprintf(
+        etag, sizeof(etag), "\"bytes-%llu-%llu\"", (unsigned long long)len,
+        (unsigned long long)exchange_query_u64(x, "version", UINT64_MAX, 0));
     if (!query_is(x, "etag", "none")) {
         list[current.count++] = (struct field){SPAN("ETag"), span_of(etag)};
         answer_header(x, "ETag", etag);
@@ -368,12 +366,12 @@ static const struct {
     bool takes_rest; /* more of the path may follow */
     void (*run)(struct exchange *x, struct span rest);
 } scripts[] = {
-    {"bytes", true, run_bytes},       {"count", true, run_count},
-    {"delay", true, run_delay},       {"echo", true, run_echo},
-    {"garbage", true, run_garbage},   {"headers", false, run_headers},
-    {"private", true, run_private},   {"reset", true, run_reset},
-    {"sink", true, run_sink},         {"status", true, run_status},
-    {"trickle", true, run_trickle},   {"truncate", true, run_truncate},
+    {"bytes", true, run_bytes},     {"count", true, run_count},
+    {"delay", true, run_delay},     {"echo", true, run_echo},
+    {"garbage", true, run_garbage}, {"headers", false, run_headers},
+    {"private", true, run_private}, {"reset", true, run_reset},
+    {"sink", true, run_sink},       {"status", true, run_status},
+    {"trickle", true, run_trickle}, {"truncate", true, run_truncate},
     {"unique", true, run_unique},
 };
 
@@ -383,9 +381,8 @@ add_common(struct exchange *x)
     static const struct {
         const char *query;
         const char *field;
-    } common[] = {{"cc", "Cache-Control"},
-                  {"tags", "Cache-Tag"},
-                  {"vary", "Vary"}};
+    } common[] = {
+        {"cc", "Cache-Control"}, {"tags", "Cache-Tag"}, {"vary", "Vary"}};
     struct buf text = {0};
 
     for (size_t i = 0; i < ARRAY_LEN(common); i++) {

@@ -9,7 +9,10 @@
 #include "scripted_internal.h"
 
 /* SPAN, as a static initialiser wants it. */
-#define BYTES(literal) {(literal), sizeof(literal) - 1}
+#define BYTES(literal)                                                         \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 #define CACHEABLE "Cache-Control: max-age=60\r\n"
 
@@ -20,21 +23,24 @@ static const struct {
     {"", BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP\r\n\r\n")},
     {"status", BYTES("HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\nhi")},
     {"version", BYTES("HTTP/7.3 200 OK\r\nContent-Length: 2\r\n\r\nhi")},
-    {"field", BYTES(HEAD CACHEABLE "no colon here\r\nContent-Length: 2\r\n\r\nhi")},
-    {"name", BYTES(HEAD CACHEABLE "Bad Name: x\r\nContent-Length: 2\r\n\r\nhi")},
-    {"fold", BYTES(HEAD CACHEABLE "X-A: 1\r\n 2\r\nContent-Length: 2\r\n\r\nhi")},
-    {"length", BYTES(HEAD CACHEABLE
-                    "Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi!")},
+    {"field",
+     BYTES(HEAD CACHEABLE "no colon here\r\nContent-Length: 2\r\n\r\nhi")},
+    {"name",
+     BYTES(HEAD CACHEABLE "Bad Name: x\r\nContent-Length: 2\r\n\r\nhi")},
+    {"fold",
+     BYTES(HEAD CACHEABLE "X-A: 1\r\n 2\r\nContent-Length: 2\r\n\r\nhi")},
+    {"length",
+     BYTES(HEAD CACHEABLE "Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi!")},
     {"hex", BYTES(HEAD CACHEABLE "Content-Length: 0x2\r\n\r\nhi")},
     {"both", BYTES(HEAD CACHEABLE
-                  "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
-                  "2\r\nhi\r\n0\r\n\r\n")},
+                   "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "2\r\nhi\r\n0\r\n\r\n")},
     {"coding", BYTES(HEAD CACHEABLE "Transfer-Encoding: xchunked\r\n\r\n"
-                                   "2\r\nhi\r\n0\r\n\r\n")},
+                                    "2\r\nhi\r\n0\r\n\r\n")},
     {"chunk", BYTES(HEAD CACHEABLE "Transfer-Encoding: chunked\r\n\r\n"
-                                  "2\r\nhi\r\nzz\r\nhi\r\n0\r\n\r\n")},
+                                   "2\r\nhi\r\nzz\r\nhi\r\n0\r\n\r\n")},
     {"unfinished", BYTES(HEAD CACHEABLE "Transfer-Encoding: chunked\r\n\r\n"
-                                       "2\r\nhi\r\n")},
+                                        "2\r\nhi\r\n")},
     {"head", BYTES(HEAD CACHEABLE "Content-Len")},
     {"nothing", BYTES("")},
 };

@@ -100,8 +100,7 @@ on_sweep(void *arg)
     struct server *server = arg;
     struct exchange *x;
 
-    list_for_each(x, &server->exchanges, link)
-    {
+    list_for_each (x, &server->exchanges, link) {
         struct pollfd p = {.fd = x->conn->fd, .events = POLLRDHUP};
 
         if (x->suspended && !x->killed && poll(&p, 1, 0) > 0)
@@ -206,8 +205,8 @@ take(struct listener *listener, int fd, const struct sockaddr *address,
         listener->open--;
         list_remove(&conn->link);
         free(conn);
-        LOG(LOG_WARN, "a connection to \"%s\" was dropped: %s",
-            listener->name, strerror(errno));
+        LOG(LOG_WARN, "a connection to \"%s\" was dropped: %s", listener->name,
+            strerror(errno));
     }
     server->accepting = NULL;
     server->need_run = true;
@@ -255,8 +254,8 @@ bind_address(const char *host, unsigned port, struct buf *why)
                    gai_strerror(failed));
         return -1;
     }
-    int fd = socket(info->ai_family,
-                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd =
+        socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
@@ -315,12 +314,12 @@ cut_link(struct listener *listener)
     struct exchange *x;
     struct conn *conn;
 
-    list_for_each(x, &server->exchanges, link)
-    {
+    list_for_each (x, &server->exchanges, link) {
         if (x->conn->listener == listener)
             exchange_kill(x, true);
     }
-    list_for_each(conn, &listener->conns, link) conn_reset(conn->fd);
+    list_for_each (conn, &listener->conns, link)
+        conn_reset(conn->fd);
     server->need_run = true;
 }
 
@@ -329,8 +328,7 @@ find_listener(const struct server *server, struct span name)
 {
     struct listener *listener;
 
-    list_for_each(listener, &server->listeners, link)
-    {
+    list_for_each (listener, &server->listeners, link) {
         if (span_eq(span_of(listener->name), name))
             return listener;
     }
@@ -351,8 +349,7 @@ server_set_link(struct server *server, struct span name,
         cut_link(listener);
         return true;
     }
-    list_for_each(x, &server->exchanges, link)
-    {
+    list_for_each (x, &server->exchanges, link) {
         if (x->conn->listener == listener && state.mode == GATE_UP)
             exchange_link_changed(x);
     }
@@ -364,17 +361,16 @@ server_listeners_json(const struct server *server, json_t *object)
 {
     struct listener *listener;
 
-    list_for_each(listener, &server->listeners, link)
-    {
+    list_for_each (listener, &server->listeners, link) {
         struct buf state = {0};
 
         gate_write(listener->state, &state);
-        json_object_set_new(
-            object, listener->name,
-            json_pack("{s:s, s:I, s:I, s:I}", "state", state.data, "accepted",
-                      (json_int_t)listener->accepted, "open",
-                      (json_int_t)listener->open, "requests",
-                      (json_int_t)listener->requests));
+        json_object_set_new(object, listener->name,
+                            json_pack("{s:s, s:I, s:I, s:I}", "state",
+                                      state.data, "accepted",
+                                      (json_int_t)listener->accepted, "open",
+                                      (json_int_t)listener->open, "requests",
+                                      (json_int_t)listener->requests));
         buf_fini(&state);
     }
 }
@@ -384,8 +380,7 @@ server_reset_counts(struct server *server)
 {
     struct listener *listener;
 
-    list_for_each(listener, &server->listeners, link)
-    {
+    list_for_each (listener, &server->listeners, link) {
         listener->accepted = 0;
         listener->requests = 0;
     }
@@ -402,7 +397,7 @@ handle_closed(struct server *server)
 
     if (--server->handles > 0)
         return;
-    list_for_each_safe(listener, next, &server->listeners, link)
+    list_for_each_safe (listener, next, &server->listeners, link)
         free(listener);
     free(server);
 }
@@ -428,8 +423,7 @@ close_listeners(struct server *server)
 {
     struct listener *listener;
 
-    list_for_each(listener, &server->listeners, link)
-    {
+    list_for_each (listener, &server->listeners, link) {
         uv_handle_t *handle = (uv_handle_t *)&listener->poll;
 
         if (!uv_is_closing(handle))
@@ -486,7 +480,8 @@ server_free(struct server **server)
     if (s == NULL)
         return;
     close_listeners(s);
-    list_for_each(x, &s->exchanges, link) exchange_kill(x, false);
+    list_for_each (x, &s->exchanges, link)
+        exchange_kill(x, false);
     for (int i = 0; i < 4; i++)
         CHECK(MHD_run(s->daemon) == MHD_YES);
     uv_poll_stop(&s->poll);

@@ -17,9 +17,9 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "gate.h"
 #include "http/fields.h"
 #include "http/target.h"
-#include "gate.h"
 
 struct MHD_Connection;
 struct conn;

@@ -152,7 +152,7 @@ static bool
 set_redis(struct settings *s, struct span site, struct span address,
           struct buf *why)
 {
-    char *host;
+    char *host = NULL;
     unsigned port;
 
     if (!name_valid(site)) {
@@ -162,6 +162,7 @@ set_redis(struct settings *s, struct span site, struct span address,
     if (!split_address(address, &host, &port) || port == 0) {
         buf_printf(why, "\"%.*s\" is no address of a Redis: expected HOST:PORT",
                    SPAN_FMT(address));
+        free(host);
         return false;
     }
     free(s->redis_site);
@@ -173,8 +174,7 @@ set_redis(struct settings *s, struct span site, struct span address,
 }
 
 bool
-settings_set_redis(struct settings *settings, const char *text,
-                   struct buf *why)
+settings_set_redis(struct settings *settings, const char *text, struct buf *why)
 {
     struct span whole = span_of(text);
     size_t equal = span_find(whole, '=', 0);
@@ -333,8 +333,7 @@ take_redis(struct settings *s, json_t *value, struct buf *why)
     if (json_unpack_ex(value, &error, JSON_STRICT, "{s:s, s:s}", "site", &site,
                        "address", &address) == 0)
         return set_redis(s, span_of(site), span_of(address), why);
-    buf_printf(why,
-               "%s; expected {\"site\": NAME, \"address\": \"HOST:PORT\"}",
+    buf_printf(why, "%s; expected {\"site\": NAME, \"address\": \"HOST:PORT\"}",
                error.text);
     return false;
 }
@@ -428,8 +427,8 @@ read_key(struct settings *settings, const char *key, json_t *value,
         bool good = keys[i].take(settings, value, &inner);
 
         if (!good)
-            buf_printf(why, "$.%s%s%s", key,
-                       inner.data[0] == '[' ? "" : ": ", inner.data);
+            buf_printf(why, "$.%s%s%s", key, inner.data[0] == '[' ? "" : ": ",
+                       inner.data);
         buf_fini(&inner);
         return good;
     }
@@ -467,8 +466,7 @@ read_root(struct settings *settings, json_t *root, const json_error_t *error,
 }
 
 bool
-settings_read_json(struct settings *settings, const char *text,
-                   struct buf *why)
+settings_read_json(struct settings *settings, const char *text, struct buf *why)
 {
     json_error_t error;
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
@@ -477,8 +475,7 @@ settings_read_json(struct settings *settings, const char *text,
 }
 
 bool
-settings_read_file(struct settings *settings, const char *file,
-                   struct buf *why)
+settings_read_file(struct settings *settings, const char *file, struct buf *why)
 {
     json_error_t error;
     json_t *root = json_load_file(file, JSON_REJECT_DUPLICATES, &error);

@@ -188,8 +188,7 @@ add_watch(struct watch *watch, const char *text)
 /* Looks through one folder: its own folders go onto the stack, its files are
  * told when `changed`. */
 static void
-scan(struct watch *watch, const char *text, bool changed,
-     struct buf *stack)
+scan(struct watch *watch, const char *text, bool changed, struct buf *stack)
 {
     int fd = path_open(watch->origin->root_fd, text,
                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -392,8 +391,9 @@ watch_new(struct origin *origin)
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
     if (fd < 0) {
-        LOG(LOG_ERROR, "cannot watch the root: %s; raise "
-                       "fs.inotify.max_user_instances",
+        LOG(LOG_ERROR,
+            "cannot watch the root: %s; raise "
+            "fs.inotify.max_user_instances",
             strerror(errno));
         return NULL;
     }

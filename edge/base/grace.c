@@ -1,6 +1,6 @@
 #include "base/grace.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <urcu/urcu-qsbr.h>
@@ -73,10 +73,40 @@ grace_defer(struct grace_defer *defer, grace_fn fn)
     urcu_qsbr_call_rcu((struct rcu_head *)(void *)defer->link, run_deferred);
 }
 
+/* liburcu's own barrier allocates in one thread and frees in another behind
+ * the sanitizer's back. Deferred calls run in the order in which they were
+ * made, on one thread, so a last one does as well. */
+struct barrier {
+    struct grace_defer defer;
+    pthread_mutex_t mutex;
+    pthread_cond_t passed;
+    bool done;
+};
+
+static void
+on_barrier(struct grace_defer *defer)
+{
+    struct barrier *barrier = CONTAINER_OF(defer, struct barrier, defer);
+
+    pthread_mutex_lock(&barrier->mutex);
+    barrier->done = true;
+    pthread_cond_signal(&barrier->passed);
+    pthread_mutex_unlock(&barrier->mutex);
+}
+
 void
 grace_barrier(void)
 {
+    struct barrier barrier = {.done = false};
+
+    pthread_mutex_init(&barrier.mutex, NULL);
+    pthread_cond_init(&barrier.passed, NULL);
+    grace_defer(&barrier.defer, on_barrier);
     grace_idle();
-    urcu_qsbr_barrier();
-    TSAN_ACQUIRE(&order);
+    pthread_mutex_lock(&barrier.mutex);
+    while (!barrier.done)
+        pthread_cond_wait(&barrier.passed, &barrier.mutex);
+    pthread_mutex_unlock(&barrier.mutex);
+    pthread_cond_destroy(&barrier.passed);
+    pthread_mutex_destroy(&barrier.mutex);
 }

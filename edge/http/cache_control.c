@@ -26,7 +26,10 @@ struct directive {
     size_t at; /* of the flag or the seconds in struct cache_control */
 };
 
-#define NAME(literal) {(literal), sizeof(literal) - 1}
+#define NAME(literal)                                                          \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 #define AT(member) offsetof(struct cache_control, member)
 
 static const struct directive directives[] = {
@@ -114,8 +117,7 @@ list_usable(struct span list)
         name = span_trim(name);
         if (name.len == 0)
             continue;
-        if (!token_valid(name) || name_needed(name) ||
-            ++count > LIST_NAMES_MAX)
+        if (!token_valid(name) || name_needed(name) || ++count > LIST_NAMES_MAX)
             return false;
     }
     return count > 0;
@@ -163,8 +165,7 @@ apply_seconds(struct cache_control *out, const struct directive *directive,
         out->max_stale_any = true;
         return;
     }
-    if (!span_u64(argument, CC_SECONDS_MAX, &value) &&
-        directive->kind == ASKS)
+    if (!span_u64(argument, CC_SECONDS_MAX, &value) && directive->kind == ASKS)
         return;
     if (*seconds == CC_UNSET)
         *seconds = value;
@@ -304,8 +305,8 @@ typed_argument(const struct directive *directive,
                const struct structured_item *item, struct span *argument)
 {
     *argument = SPAN_NONE;
-    if (directive->kind == LISTS && (item->type == STRUCTURED_STRING ||
-                                     item->type == STRUCTURED_TOKEN)) {
+    if (directive->kind == LISTS &&
+        (item->type == STRUCTURED_STRING || item->type == STRUCTURED_TOKEN)) {
         *argument = item->text;
         return true;
     }

@@ -12,9 +12,9 @@ struct facts {
     const struct fields *response;
     const struct caching_policy *policy;
     struct cache_control directives; /* the field that counts */
-    bool targeted;   /* so Expires does not count */
-    int64_t date_s;  /* the response's, else its time of arrival */
-    int64_t wall_s;  /* that time of arrival */
+    bool targeted;                   /* so Expires does not count */
+    int64_t date_s; /* the response's, else its time of arrival */
+    int64_t wall_s; /* that time of arrival */
 };
 
 struct caching_policy
@@ -81,8 +81,7 @@ gather(struct facts *facts, const struct caching_request *request, int status,
     facts->response = response;
     facts->policy = policy;
     facts->wall_s = wall_s;
-    facts->targeted =
-        read_directives(response, policy, &facts->directives);
+    facts->targeted = read_directives(response, policy, &facts->directives);
     if (!read_date(response, SPAN("Date"), wall_s, &facts->date_s))
         facts->date_s = wall_s;
 }
@@ -312,8 +311,8 @@ sharing_refusal(const struct facts *facts, const struct caching *out)
 static const char *
 use_refusal(const struct facts *facts, const struct caching *out)
 {
-    bool fresh = !out->revalidate_always &&
-                 out->initial_age_s < out->lifetime_s;
+    bool fresh =
+        !out->revalidate_always && out->initial_age_s < out->lifetime_s;
 
     if (!out->explicit_lifetime && !cacheable_by_default(facts))
         return "status-without-freshness";
@@ -350,8 +349,8 @@ note_validators(const struct facts *facts, struct caching *out)
 
     out->has_etag = etag.len > 0;
     out->etag_strong = etag_is_strong(etag);
-    out->has_last_modified = read_date(
-        facts->response, SPAN("Last-Modified"), facts->wall_s, &modified);
+    out->has_last_modified = read_date(facts->response, SPAN("Last-Modified"),
+                                       facts->wall_s, &modified);
 }
 
 void

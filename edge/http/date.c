@@ -9,7 +9,7 @@
 #define YEAR_9999_END_S INT64_C(253402300799)
 
 static const char *const day_names[7] = {
-    "Sunday",   "Monday", "Tuesday", "Wednesday",
+    "Sunday",   "Monday", "Tuesday",  "Wednesday",
     "Thursday", "Friday", "Saturday",
 };
 
@@ -79,8 +79,7 @@ take(struct span *s, const char *text)
 {
     struct span want = span_of(text);
 
-    if (s->len < want.len ||
-        !span_eq_nocase(span_sub(*s, 0, want.len), want))
+    if (s->len < want.len || !span_eq_nocase(span_sub(*s, 0, want.len), want))
         return false;
     *s = span_sub(*s, want.len, s->len);
     return true;
@@ -154,8 +153,7 @@ read_fixdate(struct span s, struct moment *m)
     return take_day_name(&s, false) && take(&s, ", ") &&
            take_digits(&s, 2, &m->day) && take(&s, " ") &&
            take_month(&s, &m->month) && take(&s, " ") && take_year(&s, m) &&
-           take(&s, " ") && take_time(&s, m) && take(&s, " GMT") &&
-           s.len == 0;
+           take(&s, " ") && take_time(&s, m) && take(&s, " GMT") && s.len == 0;
 }
 
 /* Sunday, 06-Nov-94 08:49:37 GMT; the year is left as two digits. */

@@ -419,9 +419,8 @@ structured_dictionary(struct structured_cursor *cursor, struct span *key,
                                                 : STRUCTURED_ERROR;
     }
     *item = boolean_true();
-    return take_parameters(&cursor->rest, &item->parameters)
-               ? STRUCTURED_MEMBER
-               : STRUCTURED_ERROR;
+    return take_parameters(&cursor->rest, &item->parameters) ? STRUCTURED_MEMBER
+                                                             : STRUCTURED_ERROR;
 }
 
 bool

@@ -3,7 +3,10 @@
 #include "base/check.h"
 #include "http/structured.h"
 
-#define NAME(literal) {(literal), sizeof(literal) - 1}
+#define NAME(literal)                                                          \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 
 static const struct span tag_fields[] = {
     [TAGS_SURROGATE_KEY] = NAME("Surrogate-Key"),
@@ -168,8 +171,8 @@ tags_stop(struct tags_cursor *cursor)
 }
 
 bool
-tags_next_invalidated(const struct fields *response,
-                      struct tags_cursor *cursor, struct span *group)
+tags_next_invalidated(const struct fields *response, struct tags_cursor *cursor,
+                      struct span *group)
 {
     cursor->kind = TAGS_CACHE_GROUPS;
     if (next_group(response, SPAN("Cache-Group-Invalidation"), cursor, group))

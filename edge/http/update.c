@@ -7,7 +7,10 @@
 #include "http/conditional.h"
 #include "http/fields_internal.h"
 
-#define NAME(literal) {(literal), sizeof(literal) - 1}
+#define NAME(literal)                                                          \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 
 /* They describe the stored bytes, which a 304 or a HEAD does not change. */
 static const struct span kept_names[] = {

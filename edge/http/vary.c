@@ -135,10 +135,9 @@ build_draft(struct draft *draft, size_t count)
         struct span text = buf_span(&draft->text);
 
         pairs[i].name = span_sub(text, draft->name_at[i], draft->value_at[i]);
-        pairs[i].value =
-            draft->absent[i]
-                ? SPAN_NONE
-                : span_sub(text, draft->value_at[i], draft->end[i]);
+        pairs[i].value = draft->absent[i] ? SPAN_NONE
+                                          : span_sub(text, draft->value_at[i],
+                                                     draft->end[i]);
     }
     struct vary *vary = build(pairs, count);
 
@@ -235,8 +234,7 @@ pair_matches(const struct field *pair, const struct fields *request,
 {
     if (!vary_normalise(request, pair->name, scratch))
         return pair->value.ptr == NULL;
-    return pair->value.ptr != NULL &&
-           span_eq(buf_span(scratch), pair->value);
+    return pair->value.ptr != NULL && span_eq(buf_span(scratch), pair->value);
 }
 
 bool

@@ -10,7 +10,10 @@
 #include "http/vary.h"
 #include "http/vary_internal.h"
 
-#define NAME(literal) {(literal), sizeof(literal) - 1}
+#define NAME(literal)                                                          \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
 
 void
 vary_add_lower(struct buf *out, struct span s)
@@ -19,8 +22,7 @@ vary_add_lower(struct buf *out, struct span s)
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
 
-        out->data[out->len++] =
-            c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+        out->data[out->len++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
     out->data[out->len] = '\0';
 }
@@ -49,7 +51,7 @@ struct set {
     struct set_member {
         size_t at;
         size_t len;
-    } *list;
+    } * list;
     size_t count;
     size_t cap;
 };
@@ -60,8 +62,7 @@ set_end_member(struct set *set, size_t from)
     if (set->text.len == from)
         return;
     MEM_GROW(set->list, set->count, set->cap);
-    set->list[set->count++] =
-        (struct set_member){from, set->text.len - from};
+    set->list[set->count++] = (struct set_member){from, set->text.len - from};
 }
 
 static struct span

@@ -118,8 +118,9 @@ struct bus_call *bus_publish(struct bus *bus, const struct span *items,
 /* Reads where the stream stands, and up to `max` entries after `after`. */
 struct bus_call *bus_sync(struct bus *bus, struct bus_id after, unsigned max,
                           bus_sync_fn fn, void *arg);
-/* Writes the row of node `id` and counts its heartbeat up; returns all rows,
- * its own included. `id` is 1 to 127 bytes without a NUL. Rows without a heartbeat for `ttl_ms` are taken out. */
+/* Writes the row of node `id` (1 to 127 bytes, no NUL) and counts its heartbeat
+ * up; returns all rows, its own included. Look at their ages: a row is only
+ * taken out when it had no heartbeat for ten times `ttl_ms`. */
 struct bus_call *bus_announce(struct bus *bus, struct span id,
                               struct span payload, uint64_t ttl_ms,
                               bus_announce_fn fn, void *arg);

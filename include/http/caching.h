@@ -65,15 +65,15 @@ struct caching {
     const char *why_not; /* static text, a short token-like phrase for
                           * Cache-Status' detail; NULL when storable */
     uint64_t lifetime_s;
-    uint64_t initial_age_s; /* corrected_initial_age */
-    uint64_t swr_s;         /* stale-while-revalidate; 0 where forbidden */
-    uint64_t sie_s;         /* stale-if-error; 0 where forbidden */
-    bool revalidate_always; /* no-cache: never without a validation */
-    bool forbids_stale;     /* must-revalidate, proxy-revalidate, s-maxage or
-                             * no-cache */
-    bool immutable;         /* RFC 8246: a reload need not revalidate */
-    bool explicit_lifetime; /* said by the response or the route */
-    bool heuristic;         /* the lifetime is a guess */
+    uint64_t initial_age_s;   /* corrected_initial_age */
+    uint64_t swr_s;           /* stale-while-revalidate; 0 where forbidden */
+    uint64_t sie_s;           /* stale-if-error; 0 where forbidden */
+    bool revalidate_always;   /* no-cache: never without a validation */
+    bool forbids_stale;       /* must-revalidate, proxy-revalidate, s-maxage or
+                               * no-cache */
+    bool immutable;           /* RFC 8246: a reload need not revalidate */
+    bool explicit_lifetime;   /* said by the response or the route */
+    bool heuristic;           /* the lifetime is a guess */
     bool shareable_with_auth; /* public, must-revalidate or s-maxage */
     bool has_etag;            /* a well-formed one */
     bool etag_strong;

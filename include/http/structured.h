@@ -64,9 +64,9 @@ enum structured_result structured_inner(struct structured_cursor *cursor,
                                         struct structured_item *item);
 /* The next parameter; begin with structured_cursor_of(item.parameters). A
  * parameter without a value is the Boolean true. */
-enum structured_result
-structured_parameter(struct structured_cursor *cursor, struct span *key,
-                     struct structured_item *value);
+enum structured_result structured_parameter(struct structured_cursor *cursor,
+                                            struct span *key,
+                                            struct structured_item *value);
 
 bool structured_list_valid(struct span text);
 bool structured_dictionary_valid(struct span text);

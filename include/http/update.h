@@ -23,8 +23,7 @@ void update_fields(const struct fields *stored, const struct fields *from_304,
 
 /* False when the 304 carries a validator that says it is about another
  * response than the stored one (RFC 9111 section 4.3.4): fetch whole. */
-bool update_applies(const struct fields *stored,
-                    const struct fields *from_304);
+bool update_applies(const struct fields *stored, const struct fields *from_304);
 
 enum update_head {
     UPDATE_HEAD_FRESHENS,   /* update_fields may be applied */

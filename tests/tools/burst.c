@@ -247,8 +247,7 @@ prepare(struct burst *b, const char *text, const struct buf *fields)
 
     if (!url_parse(text, &url) ||
         getaddrinfo(url.host, url.port, &hints, &b->to) != 0) {
-        fprintf(stderr, "burst: \"%s\": expected http://HOST:PORT/...\n",
-                text);
+        fprintf(stderr, "burst: \"%s\": expected http://HOST:PORT/...\n", text);
         return false;
     }
     buf_printf(&b->request, "GET %s HTTP/1.1\r\n", url.target);

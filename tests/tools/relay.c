@@ -37,6 +37,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -46,8 +47,12 @@
 #define BLOCK 65536
 #define WAITING_MAX ((size_t)8 * 1024 * 1024)
 
-enum source_kind { SOURCE_LISTEN, SOURCE_CONTROL_LISTEN, SOURCE_CONTROL,
-                   SOURCE_SIDE };
+enum source_kind {
+    SOURCE_LISTEN,
+    SOURCE_CONTROL_LISTEN,
+    SOURCE_CONTROL,
+    SOURCE_SIDE
+};
 
 /* What epoll tells of. */
 struct source {
@@ -74,6 +79,7 @@ struct side {
     bool ended;   /* nothing more comes from here */
     bool shut;    /* nothing more goes to here */
     bool blocked; /* the socket takes no more now */
+    bool deaf;    /* not watched any more */
     bool open;    /* connected */
     uint32_t events;
     size_t heap; /* its place there, from 1; 0: none */
@@ -189,7 +195,7 @@ set_events(struct side *side)
     struct epoll_event event = {.data = {.ptr = side}};
     struct line *line = side->line;
 
-    if (line->dead)
+    if (line->dead || side->deaf)
         return;
     if (!side->ended && side->open && side->other->waiting < WAITING_MAX &&
         !relay.held)
@@ -243,15 +249,13 @@ sweep(void)
     struct control *control;
     struct control *next_control;
 
-    list_for_each_safe(line, next_line, &relay.lines, link)
-    {
+    list_for_each_safe (line, next_line, &relay.lines, link) {
         if (!line->dead)
             continue;
         list_remove(&line->link);
         free(line);
     }
-    list_for_each_safe(control, next_control, &relay.controls, link)
-    {
+    list_for_each_safe (control, next_control, &relay.controls, link) {
         if (!control->dead)
             continue;
         list_remove(&control->link);
@@ -394,11 +398,13 @@ side_event(struct side *side, uint32_t events)
         write_side(side);
     else if (!side->line->dead)
         set_events(side);
-    /* Both ways are closed and nothing is left to read: epoll would tell of
-     * it without end. */
-    if (!side->line->dead && (events & EPOLLHUP) && side->ended &&
-        side->shut)
-        kill_line(side->line, false);
+    /* Both ways are closed here: epoll would tell of it without end, while
+     * the other side still has to be served. */
+    if (!side->line->dead && (events & EPOLLHUP) && side->ended && side->shut &&
+        !side->deaf) {
+        side->deaf = true;
+        epoll_ctl(relay.epoll, EPOLL_CTL_DEL, side->source.fd, NULL);
+    }
 }
 
 static void
@@ -457,7 +463,8 @@ cut(void)
     struct line *line;
 
     relay.cut = true;
-    list_for_each(line, &relay.lines, link) kill_line(line, true);
+    list_for_each (line, &relay.lines, link)
+        kill_line(line, true);
 }
 
 static void
@@ -466,8 +473,7 @@ hold(bool held)
     struct line *line;
 
     relay.held = held;
-    list_for_each(line, &relay.lines, link)
-    {
+    list_for_each (line, &relay.lines, link) {
         for (int i = 0; i < 2 && !line->dead; i++) {
             if (held)
                 set_events(&line->side[i]);
@@ -523,9 +529,8 @@ take_commands(struct control *control)
     struct buf answer = {0};
     char *end;
 
-    while (control->text.len > 0 &&
-           (end = memchr(control->text.data, '\n', control->text.len)) !=
-               NULL) {
+    while (control->text.len > 0 && (end = memchr(control->text.data, '\n',
+                                                  control->text.len)) != NULL) {
         size_t used = (size_t)(end - control->text.data) + 1;
 
         *end = '\0';
@@ -536,8 +541,8 @@ take_commands(struct control *control)
                 control->text.len - used);
         control->text.len -= used;
     }
-    int fd = control->source.fd == STDIN_FILENO ? STDOUT_FILENO
-                                                : control->source.fd;
+    int fd =
+        control->source.fd == STDIN_FILENO ? STDOUT_FILENO : control->source.fd;
 
     if (answer.len > 0)
         (void)!write(fd, answer.data, answer.len);
@@ -615,8 +620,8 @@ run(void)
             wait.tv_sec = (time_t)((heap_due(1) - now) / NS_PER_S);
             wait.tv_nsec = (long)((heap_due(1) - now) % NS_PER_S);
         }
-        int n = epoll_pwait2(relay.epoll, events, 64, timed ? &wait : NULL,
-                             NULL);
+        int n =
+            epoll_pwait2(relay.epoll, events, 64, timed ? &wait : NULL, NULL);
 
         now = clock_boot_ns();
         while (!relay.held && relay.heap_count > 0 && heap_due(1) <= now)
@@ -629,61 +634,13 @@ run(void)
 
 /* ---- start ---- */
 
-static struct addrinfo *
-resolve(const char *text)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST};
-    struct addrinfo *info = NULL;
-    char *host = mem_strdup(text);
-    char *colon = strrchr(host, ':');
-    char *start = host;
-
-    if (colon != NULL) {
-        *colon = '\0';
-        if (host[0] == '[' && colon > host && colon[-1] == ']') {
-            colon[-1] = '\0';
-            start++;
-        }
-        (void)getaddrinfo(start, colon + 1, &hints, &info);
-    }
-    free(host);
-    if (info == NULL) {
-        fprintf(stderr, "relay: \"%s\": expected ADDRESS:PORT\n", text);
-        exit(2);
-    }
-    return info;
-}
-
 static void
 listen_on(struct source *source, const char *text, const char *what)
 {
-    struct addrinfo *info = resolve(text);
-    struct sockaddr_storage address;
-    socklen_t len = sizeof(address);
     struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = source}};
-    char host[64];
-    char port[16];
-    int one = 1;
 
-    source->fd = socket(info->ai_family,
-                        SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    setsockopt(source->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(source->fd, info->ai_addr, info->ai_addrlen) != 0 ||
-        listen(source->fd, 1024) != 0) {
-        fprintf(stderr, "relay: cannot listen on %s: %s\n", text,
-                strerror(errno));
-        exit(1);
-    }
-    freeaddrinfo(info);
-    CHECK(getsockname(source->fd, (struct sockaddr *)&address, &len) == 0);
-    CHECK(getnameinfo((struct sockaddr *)&address, len, host, sizeof(host),
-                      port, sizeof(port),
-                      NI_NUMERICHOST | NI_NUMERICSERV) == 0);
+    source->fd = address_listen("relay", text, what);
     CHECK(epoll_ctl(relay.epoll, EPOLL_CTL_ADD, source->fd, &event) == 0);
-    printf(strchr(host, ':') ? "%s [%s]:%s\n" : "%s %s:%s\n", what, host,
-           port);
-    fflush(stdout);
 }
 
 static void
@@ -725,7 +682,7 @@ main(int argc, char **argv)
         if (code == 'l')
             listen_text = optarg;
         else if (code == 't')
-            relay.to = resolve(optarg);
+            relay.to = address_resolve("relay", optarg);
         else if (code == 'c')
             control_text = optarg;
         else if (code == 'd' && number(optarg, &value))

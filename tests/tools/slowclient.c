@@ -254,8 +254,7 @@ run(void *arg)
     XXH64_reset(c->hash, 0);
     c->start_ns = clock_boot_ns();
     /* An upload that breaks off may have been answered all the same. */
-    if (open_connection(c) &&
-        send_all(c, set.request.data, set.request.len)) {
+    if (open_connection(c) && send_all(c, set.request.data, set.request.len)) {
         if (set.upload)
             (void)upload(c);
         read_answer(c);
@@ -284,8 +283,7 @@ print(const struct client *c)
            c->aborted ? "true" : "false");
     if (set.upload)
         printf("\"sent\": %llu, \"sent_xxh64\": \"%016llx\", ",
-               (unsigned long long)c->sent,
-               (unsigned long long)c->sent_hash);
+               (unsigned long long)c->sent, (unsigned long long)c->sent_hash);
     printf("\"error\": \"%s\"}\n", c->error);
     return c->error[0] == '\0' && (whole || c->aborted);
 }

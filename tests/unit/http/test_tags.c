@@ -47,21 +47,18 @@ walks_tags(void **state)
         {"an empty line between",
          "Surrogate-Key: a\nSurrogate-Key:\nSurrogate-Key: b", "0<a>0<b>"},
         {"Cache-Tag", "Cache-Tag: a b , c,,\"d", "1<a b>1<c>1<\"d>"},
-        {"Cache-Groups", "Cache-Groups: \"a\", \"b c\";x=1",
-         "2<a>2<b c>"},
+        {"Cache-Groups", "Cache-Groups: \"a\", \"b c\";x=1", "2<a>2<b c>"},
         {"Cache-Groups, two lines", "Cache-Groups: \"a\"\nCache-Groups: \"b\"",
          "2<a>2<b>"},
         {"Cache-Groups with escapes",
-         "Cache-Groups: \"a\\\"b\", \"c\\\\\", \"d\"",
-         "2<a\"b>2<c\\>2<d>"},
+         "Cache-Groups: \"a\\\"b\", \"c\\\\\", \"d\"", "2<a\"b>2<c\\>2<d>"},
         {"empty groups", "Cache-Groups: \"\", \"a\", \"\"", "2<a>"},
         {"Cache-Groups with a syntax error", "Cache-Groups: \"a\", &", ""},
         {"Cache-Groups with a bad line",
          "Cache-Groups: \"a\"\nCache-Groups: \"b", ""},
         {"Cache-Groups with a token", "Cache-Groups: \"a\", b", ""},
         {"all kinds, with case",
-         "Cache-Groups: \"A\"\nCache-Tag: a\nSurrogate-Key: a",
-         "0<a>1<a>2<A>"},
+         "Cache-Groups: \"A\"\nCache-Tag: a\nSurrogate-Key: a", "0<a>1<a>2<A>"},
     };
 
     (void)state;
@@ -87,8 +84,7 @@ walks_invalidated_groups(void **state)
 static void
 stops_early(void **state)
 {
-    struct fields fields =
-        fields_of_text("Cache-Groups: \"a\\\"\", \"b\"");
+    struct fields fields = fields_of_text("Cache-Groups: \"a\\\"\", \"b\"");
     struct tags_cursor cursor = {0};
     struct span tag;
 
