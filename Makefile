@@ -4,6 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
+.SECONDARY:
 
 # V chooses the build: release, asan (with UBSan), tsan. Each has its folder.
 V ?= release
@@ -19,7 +20,6 @@ CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 CFLAGS := -std=c11 -D_GNU_SOURCE -DURCU_INLINE_SMALL_FUNCTIONS $(WARN) \
 	$(CFLAGS_$(V)) -Iinclude -Iedge -pthread
 LDFLAGS := $(CFLAGS_$(V)) -pthread
@@ -48,7 +48,17 @@ LIB_of = $(patsubst %,$(B)/lib%.a,$(1))
 PROGRAMS := atlas-edge atlas-origin atlasctl
 
 ##@ Use
-all: $(addprefix $(B)/,$(PROGRAMS)) ## build the programs into build/release
+.PHONY: all run deps test quick lint unit fuzz scenario tour load bench docs \
+	format clean help programs tools
+
+all: deps-build ## build the programs (V=release, asan or tsan) into build/V
+	@$(MAKE) --no-print-directory programs
+
+run: deps-build deps-run ## start three sites and an origin on loopback, with a tour
+	@$(MAKE) --no-print-directory programs
+	@conf/three-sites/demo -v $(B)
+
+programs: $(addprefix $(B)/,$(PROGRAMS))
 
 define layer_rule
 $(B)/lib$(1).a: $(call OBJ_of,$(call SRC_layer,$(1)))
@@ -84,6 +94,19 @@ $(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,http base)
 tools: $(TOOLS)
 
 ##@ Test
+test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load
+	@tests/run
+
+quick: ## the same without what takes long (asan build only)
+	@tests/run lint unit fuzz
+
+lint unit fuzz scenario tour load: ## one part of `make test`
+	@tests/run $@
+
+bench: deps-build deps-bench ## ratios against nginx, Varnish and a bare loop
+	@$(MAKE) --no-print-directory V=release programs
+	@tests/bench/run -v build/release
+
 # A unit test links its layer and those below, and so proves the layering.
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
@@ -100,4 +123,58 @@ $(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,clust
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
 
-.PRECIOUS: $(B)/%.o
+
+unit-programs: $(UNIT)
+.PHONY: unit-programs deps-build deps-run deps-test deps-bench
+
+##@ Care
+docs: ## regenerate the configuration's reference page and JSON Schema
+	@$(MAKE) --no-print-directory V=release programs
+	@build/release/atlas-edge --reference >conf/REFERENCE.md
+	@build/release/atlas-edge --schema >conf/schema.json
+
+format: ## let clang-format lay out every C file
+	@find edge include origin tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
+
+clean: ## remove build/
+	rm -rf build
+
+# Debian packages, by what needs them. Each is installed only when missing.
+DEPS_BUILD := gcc make pkg-config libmicrohttpd-dev libcurl4-gnutls-dev \
+	libhiredis-dev libjansson-dev libuv1-dev liburcu-dev libxxhash-dev \
+	libsodium-dev
+DEPS_TEST := libcmocka-dev varnish jq prometheus clang-format universal-ctags
+DEPS_BENCH := nginx-light varnish wrk jq curl
+
+# $(1): packages. Prints what it installs; needs root, or sudo.
+define install
+	@missing=; \
+	for p in $(1); do \
+	    dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | \
+	        grep -qx installed || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    mkdir -p build; echo "Installing:$$missing"; \
+	    $$sudo apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq \
+	        --no-install-recommends $$missing >build/deps.log 2>&1 || { tail -n 5 build/deps.log; \
+	        echo "These packages could not be installed:$$missing"; exit 1; }; \
+	fi
+endef
+
+deps: deps-build deps-run deps-test deps-bench ## install every Debian package that is missing
+deps-build:
+	$(call install,$(DEPS_BUILD))
+# Without a Redis the demo still runs, as one node alone.
+deps-run:
+	$(call install,curl)
+	-$(call install,redis-server)
+deps-test:
+	$(call install,$(DEPS_TEST))
+deps-bench:
+	$(call install,$(DEPS_BENCH))
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	    /^[a-z][a-z ]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile

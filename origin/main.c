@@ -16,10 +16,8 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "origin.h"
+#include "version.h"
 
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
 #define STOP_MS 2000
 
 static const char usage[] =
@@ -122,7 +120,7 @@ read_command_line(int argc, char **argv, struct settings *s, struct buf *why)
     settings_defaults(s);
     while ((code = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
         if (code == OPT_HELP || code == OPT_VERSION) {
-            fputs(code == OPT_HELP ? usage : "atlas-origin " VERSION "\n",
+            fputs(code == OPT_HELP ? usage : "atlas-origin " ATLAS_VERSION "\n",
                   stdout);
             settings_fini(s);
             exit(0);

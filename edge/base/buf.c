@@ -69,14 +69,19 @@ buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
 
+    buf_reserve(buf, 64);
+    size_t room = buf->cap - buf->len;
+
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(buf->data + buf->len, room, format, args);
     va_end(args);
     CHECK(len >= 0);
-    buf_reserve(buf, (size_t)len);
-    va_start(args, format);
-    vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
-    va_end(args);
+    if ((size_t)len >= room) {
+        buf_reserve(buf, (size_t)len);
+        va_start(args, format);
+        vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+        va_end(args);
+    }
     buf->len += (size_t)len;
 }
 
@@ -142,7 +147,7 @@ buf_add_json(struct buf *buf, struct span s)
         add_escaped(buf, c);
         from = ++i;
     }
-    buf_add(buf, s.ptr + from, s.len - from);
+    buf_add_span(buf, span_sub(s, from, s.len));
 }
 
 void

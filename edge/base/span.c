@@ -16,7 +16,8 @@ span_sub(struct span s, size_t from, size_t to)
         to = s.len;
     if (from > to)
         from = to;
-    return (struct span){s.ptr + from, to - from};
+    /* Not even 0 may be added to NULL. */
+    return (struct span){from > 0 ? s.ptr + from : s.ptr, to - from};
 }
 
 bool

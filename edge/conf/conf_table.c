@@ -88,11 +88,13 @@ static const struct conf_option limits_options[] = {
     {.name = "max_connections", .type = CONF_INT,
      AT(conf_limits, max_connections), .initial = "10000", .min = 1,
      .max = 1000000,
+     .reload = true,
      .doc = "Client connections open at once, over all workers. One more is "
             "closed at once."},
     {.name = "request_header_bytes", .type = CONF_SIZE,
      AT(conf_limits, request_header_bytes), .initial = "\"16KiB\"",
      .min = 1 * KiB, .max = 32 * KiB,
+     .reload = true,
      .doc = "The largest request line and header section. A larger one is "
             "answered 431 or 414."},
     {.name = "max_body", .type = CONF_SIZE, AT(conf_limits, max_body_bytes),
@@ -106,6 +108,7 @@ static const struct conf_option limits_options[] = {
     {.name = "header_timeout", .type = CONF_DURATION,
      AT(conf_limits, header_timeout_ms), .initial = "\"10s\"",
      .min = 1 * SECOND, .max = 1 * HOUR,
+     .reload = true,
      .doc = "A request whose header section is not complete after this long is "
             "given up."},
     {.name = "drain_timeout", .type = CONF_DURATION,
@@ -370,10 +373,12 @@ static const struct conf_option root_options[] = {
      .initial = "0", .doc = "Threads that serve; 0 means one a core."},
     {.name = "memory", .type = CONF_SIZE, AT(conf, memory_bytes),
      .initial = "\"256MiB\"", .min = 1 * MiB, .max = 64 * TiB,
+     .reload = true,
      .doc = "The budget of objects in memory, everything they cost "
             "included."},
     {.name = "max_object", .type = CONF_SIZE, AT(conf, max_object_bytes),
      .initial = "0", .max = 64 * TiB,
+     .reload = true,
      .doc = "The largest object that is kept in memory; 0 means an eighth of "
             "`memory`. A larger one is streamed, and not stored."},
     {.name = "invalidation_memory", .type = CONF_SIZE,

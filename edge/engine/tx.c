@@ -561,6 +561,9 @@ write_log(struct tx *tx, const struct tx_end *end)
     uint64_t now = clock_boot_ns();
     uint64_t us = (now - tx->request->arrived_ns) / 1000;
 
+    /* Pings and digests are many, and nobody's requests. */
+    if (tx->claims.node[0] != '\0' && tx->ask.source == PLAN_CLIENT)
+        return;
     count_time(us);
     counter_add(COUNTER_CLIENT_BYTES_OUT, end->body_bytes);
     if (tx->worker->lines == NULL)

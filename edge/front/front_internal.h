@@ -81,6 +81,7 @@ struct front_worker {
     uint64_t header_timeout_ms;
     uint64_t max_connections;
     uint64_t max_body;
+    uint64_t max_head;
 
     /* the way out */
     bool draining;

@@ -195,6 +195,17 @@ why_head_unsound(struct request *request, const char *version)
     return NULL;
 }
 
+static size_t
+head_size(const struct request *request)
+{
+    size_t size = request->target_len;
+
+    for (size_t i = 0; i < request->fields.count; i++)
+        size += request->fields.list[i].name.len +
+                request->fields.list[i].value.len + 4;
+    return size;
+}
+
 static void
 refuse(struct request *request, unsigned status, const char *why)
 {
@@ -221,6 +232,11 @@ read_head(struct request *request, const char *method, const char *version)
                             &guard);
     if (why != NULL) {
         refuse(request, 400, why);
+        return;
+    }
+    if (head_size(request) > request->worker->max_head) {
+        refuse(request, 431,
+               "the request's head is over limits.request_header_bytes");
         return;
     }
     head->has_body = guard.body != GUARD_BODY_NONE &&

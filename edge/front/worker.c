@@ -117,6 +117,7 @@ take_options(struct front_worker *worker, const struct conf *conf)
     worker->header_timeout_ms = conf->limits.header_timeout_ms;
     worker->max_connections = conf->limits.max_connections;
     worker->max_body = conf->limits.max_body_bytes;
+    worker->max_head = conf->limits.request_header_bytes;
 }
 
 static void

@@ -24,7 +24,7 @@ caching_policy_standard(void)
         .max_s = CACHING_UNSET,
         .override_s = CACHING_UNSET,
         .heuristic_percent = 10,
-        .heuristic_max_s = 7 * 86400,
+        .heuristic_max_s = UINT64_C(7) * 86400,
         .store_set_cookie = true,
     };
 }
@@ -475,7 +475,7 @@ caching_stale_usable(const struct caching *caching, uint64_t age_s,
 }
 
 const char *
-freshness_name(enum freshness freshness)
+caching_freshness_name(enum freshness freshness)
 {
     switch (freshness) {
     case FRESHNESS_FRESH:

@@ -68,8 +68,8 @@ days_in_month(int64_t year, int month)
 static int64_t
 seconds_of(const struct moment *m)
 {
-    return days_of(m->year, m->month, m->day) * DAY_S + m->hour * 3600 +
-           m->minute * 60 + m->second;
+    return days_of(m->year, m->month, m->day) * DAY_S +
+           m->hour * INT64_C(3600) + m->minute * INT64_C(60) + m->second;
 }
 
 /* ---- reading: each takes what it recognises off the front of *s ---- */
@@ -101,13 +101,13 @@ static bool
 take_day_name(struct span *s, bool whole)
 {
     for (size_t i = 0; i < 7; i++) {
-        char name[16];
+        size_t len = whole ? strlen(day_names[i]) : 3;
 
-        strcpy(name, day_names[i]);
-        if (!whole)
-            name[3] = '\0';
-        if (take(s, name))
+        if (s->len >= len && span_eq_nocase(span_sub(*s, 0, len),
+                                            (struct span){day_names[i], len})) {
+            *s = span_sub(*s, len, s->len);
             return true;
+        }
     }
     return false;
 }

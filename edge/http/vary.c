@@ -83,7 +83,7 @@ compare_pairs(const void *a, const void *b)
 static char *
 put(char *at, struct span s)
 {
-    if (s.len > 0)
+    if (s.ptr != NULL && s.len > 0)
         memcpy(at, s.ptr, s.len);
     return at + s.len;
 }
@@ -129,7 +129,7 @@ struct draft {
 static struct vary *
 build_draft(struct draft *draft, size_t count)
 {
-    struct field pairs[VARY_NAMES_MAX];
+    struct field pairs[VARY_NAMES_MAX] = {0};
 
     for (size_t i = 0; i < count; i++) {
         struct span text = buf_span(&draft->text);

@@ -27,7 +27,7 @@ struct peers;
 struct store;
 struct streams;
 
-/* Borrowed. `peers` and `streams` may be NULL. */
+/* Borrowed. `peers` may be NULL. */
 struct admin_parts {
     struct loop *loop;
     struct engine *engine;

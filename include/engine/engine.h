@@ -22,6 +22,7 @@ struct engine;
 struct fields;
 struct flight_table;
 struct inval;
+struct key;
 struct loop;
 struct peers;
 struct store;
@@ -77,6 +78,13 @@ struct explain_request {
  * Any registered thread (base/grace.h). */
 bool engine_explain(struct engine *engine, const struct explain_request *ask,
                     struct buf *out);
+
+/* The subject of an invalidation by URL, prefix or host: the host, path and
+ * query that the objects of this absolute URL have, by the key of the route
+ * that a GET of it takes (http/key.h). Cleared and written: scratch. NULL, or
+ * why the URL is refused (static). Any thread. */
+const char *engine_subject(struct engine *engine, struct span url,
+                           struct buf *scratch, struct key *key);
 
 /* Calls fn for each server of each origin group. Any thread. */
 typedef void (*engine_origin_fn)(void *arg, const char *group,

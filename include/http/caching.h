@@ -141,6 +141,7 @@ enum freshness caching_freshness(const struct caching *caching, uint64_t age_s,
 bool caching_stale_usable(const struct caching *caching, uint64_t age_s,
                           uint64_t max_stale_s, bool on_error);
 
-const char *freshness_name(enum freshness freshness); /* "fresh", ... */
+/* "fresh", "stale-accepted", "stale-while-revalidate", "stale". Static. */
+const char *caching_freshness_name(enum freshness freshness);
 
 #endif

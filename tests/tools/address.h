@@ -1,14 +1,25 @@
-/* Addresses on a command line, for the tools of the tests. They end the
- * program, with a text, when something is wrong. */
+/* Addresses and numbers on a command line, for the tools of the tests. They end
+ * the program, with a text, when something is wrong. */
 #ifndef TOOLS_ADDRESS_H
 #define TOOLS_ADDRESS_H
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+/* The whole text, not negative. */
+static inline bool
+address_number(const char *text, double *value)
+{
+    char *end;
+
+    *value = strtod(text, &end);
+    return end != text && *end == '\0' && *value >= 0 && *value < 1e15;
+}
 
 /* "ADDRESS:PORT", IPv6 in brackets. The caller frees with freeaddrinfo. */
 static inline struct addrinfo *

@@ -279,8 +279,7 @@ due(const struct side *to, size_t len)
         *next += len * NS_PER_S / relay.rate;
         now = *next;
     }
-    now += relay.delay_ns;
-    return now;
+    return now + relay.delay_ns;
 }
 
 static void
@@ -483,15 +482,6 @@ hold(bool held)
     }
 }
 
-static bool
-number(const char *text, double *value)
-{
-    char *end;
-
-    *value = strtod(text, &end);
-    return end != text && *end == '\0' && *value >= 0 && *value < 1e15;
-}
-
 /* Writes the answer of a command line. */
 static void
 command(const char *text, struct buf *answer)
@@ -505,9 +495,11 @@ command(const char *text, struct buf *answer)
     } else if (strcmp(text, "heal") == 0) {
         relay.cut = false;
         hold(false);
-    } else if (strncmp(text, "delay ", 6) == 0 && number(text + 6, &value)) {
+    } else if (strncmp(text, "delay ", 6) == 0 &&
+               address_number(text + 6, &value)) {
         relay.delay_ns = (uint64_t)(value * 1e6);
-    } else if (strncmp(text, "rate ", 5) == 0 && number(text + 5, &value)) {
+    } else if (strncmp(text, "rate ", 5) == 0 &&
+               address_number(text + 5, &value)) {
         relay.rate = (uint64_t)value;
     } else if (strcmp(text, "stats") == 0) {
         buf_printf(answer, "open %llu total %llu bytes %llu\n",
@@ -643,13 +635,6 @@ listen_on(struct source *source, const char *text, const char *what)
     CHECK(epoll_ctl(relay.epoll, EPOLL_CTL_ADD, source->fd, &event) == 0);
 }
 
-static void
-on_signal(int number)
-{
-    (void)number;
-    _exit(0);
-}
-
 static int
 usage(void)
 {
@@ -685,9 +670,9 @@ main(int argc, char **argv)
             relay.to = address_resolve("relay", optarg);
         else if (code == 'c')
             control_text = optarg;
-        else if (code == 'd' && number(optarg, &value))
+        else if (code == 'd' && address_number(optarg, &value))
             relay.delay_ns = (uint64_t)(value * 1e6);
-        else if (code == 'r' && number(optarg, &value))
+        else if (code == 'r' && address_number(optarg, &value))
             relay.rate = (uint64_t)value;
         else
             return usage();
@@ -695,8 +680,6 @@ main(int argc, char **argv)
     if (listen_text == NULL || relay.to == NULL || optind < argc)
         return usage();
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGTERM, on_signal);
-    signal(SIGINT, on_signal);
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     list_init(&relay.lines);
     list_init(&relay.controls);
