@@ -4,7 +4,6 @@
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
-.SECONDARY:
 
 # V chooses the build: release, asan (with UBSan), tsan. Each has its folder.
 V ?= release
@@ -124,6 +123,7 @@ $(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,clust
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
 
 
+.PRECIOUS: $(B)/%.o
 unit-programs: $(UNIT)
 .PHONY: unit-programs deps-build deps-run deps-test deps-bench
 

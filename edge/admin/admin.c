@@ -238,8 +238,8 @@ unauthorised(const struct admin *admin, struct server_request *request)
              "admin.token_file (or admin.token) and reload (SIGHUP)");
     else
         fail(request,
-             &(struct server_reply){
-                 .status = 401, .authenticate = "Bearer realm=\"atlas\""},
+             &(struct server_reply){.status = 401,
+                                    .authenticate = "Bearer realm=\"atlas\""},
              "this needs the header \"Authorization: Bearer TOKEN\", with the "
              "token of admin.token or admin.token_file in the node's "
              "configuration");
@@ -254,8 +254,7 @@ wants_body(void *arg, const struct server_request *request)
     const struct endpoint *endpoint = find(request);
 
     return endpoint != NULL && endpoint->post &&
-           takes(endpoint, request->method) &&
-           admin_authorised(admin, request);
+           takes(endpoint, request->method) && admin_authorised(admin, request);
 }
 
 static void
@@ -268,9 +267,8 @@ handle(void *arg, struct server_request *request)
         not_found(request);
     else if (!takes(endpoint, request->method))
         fail(request,
-             &(struct server_reply){.status = 405,
-                                    .allow =
-                                        endpoint->post ? "POST" : "GET, HEAD"},
+             &(struct server_reply){
+                 .status = 405, .allow = endpoint->post ? "POST" : "GET, HEAD"},
              endpoint->post ? "this endpoint takes POST"
                             : "this endpoint takes GET");
     else if (endpoint->token && !admin_authorised(admin, request))

@@ -194,10 +194,10 @@ add_origin(void *arg, const char *group, const struct origin_status *status)
 
     metrics_u64(&out->ejected, "atlas_origin_server_ejected", labels, 2,
                 status->ejected_ms > 0);
-    metrics_u64(&out->requests, "atlas_origin_server_requests_total", labels,
-                2, status->requests);
-    metrics_u64(&out->failures, "atlas_origin_server_failures_total", labels,
-                2, status->failures);
+    metrics_u64(&out->requests, "atlas_origin_server_requests_total", labels, 2,
+                status->requests);
+    metrics_u64(&out->failures, "atlas_origin_server_failures_total", labels, 2,
+                status->failures);
 }
 
 static void

@@ -1,7 +1,7 @@
 /*
  * POST /v1/purge. The purges of a batch are submitted in their order, a window
- * at a time. What is submitted cannot be taken back, so a job lives until the last answer, also when the
- * request, or the whole admin, has gone before.
+ * at a time. What is submitted cannot be taken back, so a job lives until the
+ * last answer, also when the request, or the whole admin, has gone before.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ put_hex(json_t *object, const char *name, uint64_t value)
 {
     char text[20];
 
-    snprintf(text, sizeof(text), "%llx", (unsigned long long)value);
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)value);
     put(object, name, json_string(text));
 }
 
@@ -97,7 +97,7 @@ put_result(json_t *object, const struct job *job, const struct result *result)
 struct summary {
     size_t published;
     size_t applied;
-    size_t failed;             /* not published, where others must hear of it */
+    size_t failed; /* not published, where others must hear of it */
     const struct result *worst; /* the first that failed, or NULL */
 };
 

@@ -51,7 +51,7 @@ put_hex(json_t *object, const char *name, uint64_t value)
 {
     char text[20];
 
-    snprintf(text, sizeof(text), "%llx", (unsigned long long)value);
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)value);
     put(object, name, json_string(text));
 }
 
@@ -184,10 +184,13 @@ requests_json(void)
         const char *name;
         enum counter id;
     } rows[] = {
-        {"hit", COUNTER_REQ_HIT},       {"stale", COUNTER_REQ_HIT_STALE},
+        {"hit", COUNTER_REQ_HIT},
+        {"stale", COUNTER_REQ_HIT_STALE},
         {"revalidated", COUNTER_REQ_REVALIDATED},
-        {"miss", COUNTER_REQ_MISS},     {"collapsed", COUNTER_REQ_JOIN},
-        {"peer", COUNTER_REQ_PEER},     {"pass", COUNTER_REQ_PASS},
+        {"miss", COUNTER_REQ_MISS},
+        {"collapsed", COUNTER_REQ_JOIN},
+        {"peer", COUNTER_REQ_PEER},
+        {"pass", COUNTER_REQ_PASS},
         {"error", COUNTER_REQ_ERROR},
     };
     json_t *o = json_object();

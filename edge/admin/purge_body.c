@@ -19,7 +19,7 @@ struct reading {
     const char *tag;
 };
 
-static const char *const members[] = {"kind", "url", "host",
+static const char *const members[] = {"kind",  "url", "host",
                                       "value", "tag", "soft"};
 
 /* ---- what is wrong ---- */
@@ -27,8 +27,8 @@ static const char *const members[] = {"kind", "url", "host",
 static bool
 wrong(struct reading *r, const char *member, const char *text)
 {
-    buf_printf(r->why, "%s%s%s: %s", r->path.data,
-               member[0] != '\0' ? "." : "", member, text);
+    buf_printf(r->why, "%s%s%s: %s", r->path.data, member[0] != '\0' ? "." : "",
+               member, text);
     return false;
 }
 
@@ -81,11 +81,13 @@ get_kind(struct reading *r, const json_t *object, struct purge *purge)
     if (!get_text(r, object, "kind", &text))
         return false;
     if (text == NULL)
-        return wrong(r, "kind", "missing; expected \"url\", \"prefix\", "
-                                "\"host\", \"tag\" or \"all\"");
+        return wrong(r, "kind",
+                     "missing; expected \"url\", \"prefix\", "
+                     "\"host\", \"tag\" or \"all\"");
     if (!inval_kind_parse(span_of(text), &purge->kind))
-        return wrong(r, "kind", "expected \"url\", \"prefix\", \"host\", "
-                                "\"tag\" or \"all\"");
+        return wrong(r, "kind",
+                     "expected \"url\", \"prefix\", \"host\", "
+                     "\"tag\" or \"all\"");
     return true;
 }
 
@@ -104,8 +106,7 @@ get_members(struct reading *r, const json_t *object, struct purge *purge)
     if (soft != NULL && !json_is_boolean(soft))
         return wrong(r, "soft", "expected true or false");
     purge->soft = soft != NULL && json_is_true(soft);
-    return get_kind(r, object, purge) &&
-           get_text(r, object, "url", &r->url) &&
+    return get_kind(r, object, purge) && get_text(r, object, "url", &r->url) &&
            get_text(r, object, "host", &r->host) &&
            get_text(r, object, "value", &r->value) &&
            get_text(r, object, "tag", &r->tag);
@@ -138,8 +139,7 @@ normalise(struct reading *r, const char *member, const char *url,
 {
     struct buf scratch = {0};
     struct key key;
-    const char *why =
-        engine_subject(r->engine, span_of(url), &scratch, &key);
+    const char *why = engine_subject(r->engine, span_of(url), &scratch, &key);
 
     if (why == NULL) {
         purge->host = mem_strndup(key.host.ptr, key.host.len);
@@ -174,8 +174,8 @@ read_location(struct reading *r, struct purge *purge)
                                  "value");
     if (!host_only && (r->value == NULL || r->value[0] != '/'))
         return wrong(r, "value", "expected a path that begins with '/'");
-    char *url = mem_printf("http://%s%s", r->host,
-                           r->value != NULL ? r->value : "/");
+    char *url =
+        mem_printf("http://%s%s", r->host, r->value != NULL ? r->value : "/");
     bool good = strpbrk(r->host, "/?#@") == NULL
                     ? normalise(r, "host", url, purge)
                     : wrong(r, "host", "expected host or host:port alone");
@@ -219,8 +219,9 @@ read_one(struct reading *r, const json_t *object, struct purge *purge)
     char why[256];
 
     if (!json_is_object(object))
-        return wrong(r, "", "expected an object, as {\"kind\": \"url\", "
-                            "\"url\": \"http://example.com/path\"}");
+        return wrong(r, "",
+                     "expected an object, as {\"kind\": \"url\", "
+                     "\"url\": \"http://example.com/path\"}");
     if (!get_members(r, object, purge) || !read_parts(r, purge))
         return false;
     return purge_valid(purge, why, sizeof(why)) || wrong(r, "", why);
@@ -236,8 +237,9 @@ read_batch(struct reading *r, const json_t *root, struct purge_body *body)
 
     buf_add_text(&r->path, "$.purges");
     if (!json_is_array(list) || count == 0 || count > PURGE_BODY_MAX)
-        return wrong(r, "", "expected an array of 1 to 10000 purges; send more "
-                            "in several requests");
+        return wrong(r, "",
+                     "expected an array of 1 to 10000 purges; send more "
+                     "in several requests");
     if (json_object_size(root) > 1)
         return wrong(r, "", "expected no other member beside \"purges\"");
     body->batch = true;

@@ -73,8 +73,8 @@ static bool
 take_header(struct asked *asked, struct span text, struct buf *out)
 {
     size_t colon = span_find(text, ':', 0);
-    struct span value = span_trim(span_sub(
-        text, colon < text.len ? colon + 1 : text.len, text.len));
+    struct span value = span_trim(
+        span_sub(text, colon < text.len ? colon + 1 : text.len, text.len));
 
     if (colon == text.len || !token_valid(span_sub(text, 0, colon)) ||
         !field_value_valid(value)) {
@@ -144,8 +144,8 @@ explain(const struct admin *admin, struct asked *asked, struct buf *out)
                    span_trim(span_sub(text, colon + 1, text.len)));
     }
     struct explain_request ask = {
-        .method = asked->method.len > 0 ? buf_span(&asked->method)
-                                        : SPAN("GET"),
+        .method =
+            asked->method.len > 0 ? buf_span(&asked->method) : SPAN("GET"),
         .url = buf_span(&asked->url),
         .fields = &asked->fields,
     };

@@ -109,8 +109,7 @@ on_tick(void *arg)
     struct server_conn *conn;
     uint64_t now = clock_boot_ns();
 
-    list_for_each(conn, &server->conns, link)
-    {
+    list_for_each (conn, &server->conns, link) {
         bool waits = conn->request != NULL && conn->request->handed;
 
         if (!waits && now - conn->since_ns > REQUEST_NS)
@@ -169,8 +168,8 @@ on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     request->target = mem_strndup(uri, len);
     request->path = (struct span){request->target, path_len};
     if (query != NULL)
-        request->query = (struct span){request->target + path_len + 1,
-                                       len - path_len - 1};
+        request->query =
+            (struct span){request->target + path_len + 1, len - path_len - 1};
     /* Keeps libmicrohttpd from parsing the query: many arguments would fill
      * its pool, and the request would hang. */
     if (query != NULL && query[1] != '\0')
@@ -215,8 +214,7 @@ static enum MHD_Result
 queue(struct server_request *request)
 {
     request->queued = true;
-    return MHD_queue_response(request->mhd, request->status,
-                              request->response);
+    return MHD_queue_response(request->mhd, request->status, request->response);
 }
 
 void
@@ -377,8 +375,8 @@ start_daemon(struct server *server, int fd)
 {
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-        NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-        NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_URI_LOG_CALLBACK,
         on_uri, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
@@ -393,8 +391,8 @@ static void
 start_handles(struct server *server, struct loop *loop)
 {
     uv_loop_t *uv = loop_uv(loop);
-    int fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
-                 ->epoll_fd;
+    int fd =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 
     server->poll.data = server;
     server->prepare.data = server;
@@ -455,8 +453,7 @@ server_free(struct server **server)
     uv_close((uv_handle_t *)&s->check, on_closed);
     uv_close((uv_handle_t *)&s->idle, on_closed);
     /* libmicrohttpd does not end while a connection is suspended. */
-    list_for_each(conn, &s->conns, link)
-    {
+    list_for_each (conn, &s->conns, link) {
         if (conn->request != NULL && conn->request->suspended) {
             conn->request->suspended = false;
             MHD_resume_connection(conn->request->mhd);

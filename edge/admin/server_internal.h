@@ -43,7 +43,7 @@ struct server_request {
     const char *refused; /* why the head is not sound */
     size_t discarded;
     bool begun;
-    bool keeps; /* the body */
+    bool keeps;  /* the body */
     bool handed; /* to ops->handle */
     bool queued;
     bool in_handler;

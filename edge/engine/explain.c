@@ -58,8 +58,8 @@ find_object(struct explaining *e)
 
     e->object = object;
     if (object == NULL) {
-        found->uncacheable = store_uncacheable(e->engine->parts.store,
-                                               e->key.hash, e->now_ns);
+        found->uncacheable =
+            store_uncacheable(e->engine->parts.store, e->key.hash, e->now_ns);
         found->fill = flight_running(e->engine->flights, e->key.hash);
         return;
     }
@@ -101,8 +101,7 @@ read_request(struct explaining *e)
 static void
 decide(struct explaining *e)
 {
-    e->plan =
-        plan_decide(&e->request, &e->policy->plan, &e->found, &e->tried);
+    e->plan = plan_decide(&e->request, &e->policy->plan, &e->found, &e->tried);
     if (e->plan.verdict != PLAN_PEER)
         return;
     e->peer_count = peers_choose(e->engine->parts.peers, e->key.hash, e->peers,
@@ -111,8 +110,7 @@ decide(struct explaining *e)
         return;
     e->no_peer = true;
     e->tried.peers = true;
-    e->plan =
-        plan_decide(&e->request, &e->policy->plan, &e->found, &e->tried);
+    e->plan = plan_decide(&e->request, &e->policy->plan, &e->found, &e->tried);
 }
 
 /* ---- telling ---- */
@@ -372,8 +370,8 @@ engine_explain(struct engine *engine, const struct explain_request *ask,
         return false;
     }
     e.snapshot = snapshot_now(engine);
-    e.policy = snapshot_find(e.snapshot, e.target.host, e.target.path,
-                             ask->method);
+    e.policy =
+        snapshot_find(e.snapshot, e.target.host, e.target.path, ask->method);
     explain(&e, out);
     snapshot_unref(&e.snapshot);
     return true;

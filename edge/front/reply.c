@@ -61,7 +61,7 @@ response_without_body(const struct tx_reply *reply)
     if (reply->length > 0)
         return MHD_create_response_from_callback((uint64_t)reply->length, 1,
                                                  read_nothing, NULL, NULL);
-    if (reply->length == 0)
+    if (reply->length == 0 || reply->status == 204)
         return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "",
                                                MHD_RESPMEM_PERSISTENT);
     struct MHD_Response *response = MHD_create_response_from_callback(

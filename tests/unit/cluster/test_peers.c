@@ -158,6 +158,7 @@ struct fetch {
     struct node *node;
     const struct fetch_ops *ops;
     void *ctx;
+    uint64_t sent_ns;
     bool is_ping;
     bool knows;
 };
@@ -196,6 +197,19 @@ give_bits(struct fetch *fetch)
     return err;
 }
 
+/* The head comes one round trip after the request was sent, whatever other
+ * answers have moved the clock on meanwhile. */
+static void
+give_head(struct fetch *fetch, const struct fetch_head *head)
+{
+    uint64_t now_ns = boot_ns;
+
+    boot_ns = fetch->sent_ns + fetch->node->rtt_ms * NS_PER_MS;
+    fetch->ops->on_head(fetch->ctx, head);
+    if (boot_ns < now_ns)
+        boot_ns = now_ns;
+}
+
 static void
 end_fetch(void *arg)
 {
@@ -210,14 +224,13 @@ end_fetch(void *arg)
         result.err = ERR_REFUSED;
         result.detail = "connection refused";
     } else {
-        boot_ns += node->rtt_ms * NS_PER_MS;
         if (fetch->is_ping) {
             node->pings++;
             head.status = node->ping_status;
         } else {
             answer_digest(fetch, &head, &fields);
         }
-        fetch->ops->on_head(fetch->ctx, &head);
+        give_head(fetch, &head);
         if (!fetch->is_ping && head.status == 200)
             result.err = give_bits(fetch);
         fields_fini(&fields);
@@ -262,6 +275,7 @@ fetch_start(struct fetch_pool *pool, const struct fetch_request *request,
     check_signed(fetch->node, request);
     fetch->ops = ops;
     fetch->ctx = ctx;
+    fetch->sent_ns = boot_ns;
     fetch->is_ping = span_eq(request->target, SPAN(PEERS_PING_TARGET));
     fetch->knows = span_eq(known, span_of(fetch->node->etag));
     fetch->timer = timer_new(loop, end_fetch, fetch);

@@ -1,0 +1,152 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "ctl_internal.h"
+
+static void
+put(json_t *object, const char *name, json_t *value)
+{
+    CHECK(value != NULL && json_object_set_new(object, name, value) == 0);
+}
+
+static json_t *
+purge_json(const struct ctl *ctl, const struct ctl_target *target)
+{
+    json_t *object = json_object();
+    const char *member = strcmp(target->kind, "host") == 0  ? "host"
+                         : strcmp(target->kind, "tag") == 0 ? "tag"
+                                                            : "url";
+
+    put(object, "kind", json_string(target->kind));
+    put(object, "soft", json_boolean(ctl->soft));
+    if (target->text == NULL)
+        return object;
+    json_t *text = json_string(target->text);
+
+    if (text == NULL) {
+        ctl_say("\"%s\" is not UTF-8: write such bytes as %%XX", target->text);
+        json_decref(object);
+        return NULL;
+    }
+    put(object, member, text);
+    return object;
+}
+
+/* All that the command line names: the options' targets and the URLs. */
+static json_t *
+purges_json(const struct ctl *ctl)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < ctl->target_count + ctl->word_count; i++) {
+        struct ctl_target target = {"url", NULL};
+
+        if (i < ctl->target_count)
+            target = ctl->targets[i];
+        else
+            target.text = ctl->words[i - ctl->target_count];
+        json_t *object = purge_json(ctl, &target);
+
+        if (object == NULL) {
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static char *
+body_of(const struct ctl *ctl)
+{
+    json_t *list = purges_json(ctl);
+    char *body;
+
+    if (list == NULL)
+        return NULL;
+    if (json_array_size(list) == 1) {
+        body = json_dumps(json_array_get(list, 0), JSON_COMPACT);
+        json_decref(list);
+    } else {
+        json_t *root = json_object();
+
+        put(root, "purges", list);
+        body = json_dumps(root, JSON_COMPACT);
+        json_decref(root);
+    }
+    CHECK(body != NULL);
+    return body;
+}
+
+/* ---- what came of it ---- */
+
+static void
+print_one(const json_t *answer)
+{
+    if (call_true(answer, "alone"))
+        puts("purged; this node works alone, nobody else is to be told");
+    else if (call_true(answer, "applied"))
+        printf("purged: entry %lld of the stream of site %s, applied here; "
+               "the other nodes read it from there\n",
+               call_number(answer, "n"), call_text(answer, "site"));
+    else
+        printf("published as entry %lld of the stream of site %s; %s\n",
+               call_number(answer, "n"), call_text(answer, "site"),
+               call_text(answer, "why"));
+}
+
+static void
+print_batch(const json_t *answer)
+{
+    printf("%lld purges: %lld applied here, %lld published\n",
+           call_number(answer, "purges"), call_number(answer, "applied"),
+           call_number(answer, "published"));
+}
+
+static enum ctl_exit
+tell(const struct call *call)
+{
+    if (call->status == 503 && json_object_get(call->json, "applied") != NULL) {
+        ctl_say("not published: %s", call_text(call->json, "detail"));
+        return CTL_NOT_DONE;
+    }
+    if (call->status != 200 && call->status != 202)
+        return call_refused(call);
+    if (json_object_get(call->json, "purges") != NULL)
+        print_batch(call->json);
+    else
+        print_one(call->json);
+    return CTL_DONE;
+}
+
+enum ctl_exit
+cmd_purge(const struct ctl *ctl)
+{
+    struct call call;
+
+    if (ctl->target_count + ctl->word_count == 0) {
+        ctl_say("purge what? Give a URL, --prefix URL, --host HOST, --tag TAG "
+                "or --all");
+        return CTL_USAGE;
+    }
+    if (ctl->token == NULL) {
+        ctl_say("a purge needs the admin token of the node: give --token, "
+                "--token-file or $ATLAS_TOKEN");
+        return CTL_USAGE;
+    }
+    char *body = body_of(ctl);
+
+    if (body == NULL)
+        return CTL_USAGE;
+    enum ctl_exit status = call_node(ctl, "/v1/purge", body, &call);
+
+    free(body);
+    if (status != CTL_DONE)
+        return status;
+    status = tell(&call);
+    call_fini(&call);
+    return status;
+}
