@@ -199,7 +199,7 @@ somebody_hungry(const struct blob *blob)
 
     list_for_each(reader, &blob->readers, link)
     {
-        if (!reader->lost && reader->pos == len)
+        if (!reader->lost && reader->pos >= len)
             return true;
     }
     return false;

@@ -125,6 +125,7 @@ struct fill {
     int64_t length;             /* of the body; -1 unknown */
     bool no_body;
     bool shareable;             /* L5 */
+    bool is_private;            /* the response forbids sharing, to anybody */
     bool from_peer;
     bool peer_is_stale;         /* the peer said so */
     struct caching caching;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/mem.h"
+#include "base/watcher.h"
 #include "cluster/inval.h"
 #include "fill_internal.h"
 #include "http/conditional.h"
@@ -87,6 +88,24 @@ fill_tags(const struct fields *fields, size_t *count)
     return tags;
 }
 
+/* Whether it is the response that forbids storing, and not this request (its
+ * Authorization, its no-store): one client must not keep a key from being
+ * cached for all others. */
+static bool
+private_to_all(const struct fill *fill)
+{
+    struct fields none = {0};
+    struct caching_request request = {
+        .method = span_of(fill->method),
+        .fields = &none,
+    };
+    struct caching caching;
+
+    caching_of(&request, (int)fill->status, pack_fields(fill->fields),
+               &fill->policy->caching, clock_wall_ms() / 1000, 0, &caching);
+    return !caching.storable;
+}
+
 /* Joiners may have it, and nobody else is kept waiting for nothing. */
 static void
 settle_sharing(struct fill *fill)
@@ -95,10 +114,11 @@ settle_sharing(struct fill *fill)
 
     fill->shareable = fill->caching.storable && fill->safe &&
                       (fill->strict || !fill->caching.revalidate_always);
+    fill->is_private = !fill->caching.storable && private_to_all(fill);
     if (!fill->shared || fill->shareable)
         return;
     flight_close(&fill->flight);
-    if (fill->caching.storable || fill->status >= 500 || fill->from_peer)
+    if (!fill->is_private || fill->status >= 500 || fill->from_peer)
         return;
     store_mark_uncacheable(store, fill->key.hash,
                            fill->received_ns +
@@ -150,6 +170,10 @@ accept_response(struct fill *fill, const struct fetch_head *head,
     settle_sharing(fill);
     settle_body(fill);
     fill_publish(fill, FILL_RESPONSE);
+    /* Whoever led it may have left: without readers a body that is not kept
+     * would wait for ever. */
+    if (!fill->keeps)
+        watcher_wake(fill->nudge);
 }
 
 /* ---- validation ---- */
@@ -216,6 +240,7 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
 
     fill->object = object_ref(object);
     fill->status = 304;
+    fill->fields = pack_ref(object->fields);
     fill->caching = *caching;
     settle_sharing(fill);
     if (caching->storable && object->tag_count <= TAGS_MAX) {

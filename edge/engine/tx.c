@@ -319,7 +319,7 @@ usable_joined(struct tx *tx)
     if (tx->leads)
         return true;
     if (!fill->shareable) {
-        tx->tried.private_ = !fill->caching.storable;
+        tx->tried.private_ = fill->is_private;
         tx->tried.join = true;
         return false;
     }
@@ -394,9 +394,11 @@ static void
 take_update(struct tx *tx)
 {
     struct fill *fill = tx->fill;
-    bool mine = tx->leads || (fill->shareable &&
-                              vary_match(fill->object->vary,
-                                         tx->request->fields));
+    bool mine =
+        tx->leads ||
+        (fill->shareable &&
+         vary_match(fill->object->vary, tx->request->fields) &&
+         validity_of(tx, fill->object) == VALIDITY_VALID);
 
     if (!mine) {
         tx->tried.join = true;

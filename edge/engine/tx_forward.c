@@ -84,7 +84,7 @@ outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
         .method = tx->request->method,
         .request = tx->request->fields,
         .upstream = &out->fields,
-        .strict = tx->plan.strict && tx->plan.verdict != PLAN_PASS,
+        .strict = tx->plan.strict,
         .shared = shared,
         .store = tx->plan.verdict != PLAN_PASS,
         .body_len = -1,
