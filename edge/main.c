@@ -335,8 +335,7 @@ static void
 say_addresses(const struct edge *edge)
 {
     for (size_t i = 0; front_address(edge->front, i) != NULL; i++)
-        LOG(LOG_INFO, "listening on http://%s",
-            front_address(edge->front, i));
+        LOG(LOG_INFO, "listening on http://%s", front_address(edge->front, i));
     if (edge->admin != NULL)
         LOG(LOG_INFO, "admin on http://%s", admin_address(edge->admin));
 }

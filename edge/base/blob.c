@@ -147,8 +147,7 @@ wake_readers(struct blob *blob)
 {
     struct blob_reader *reader;
 
-    list_for_each(reader, &blob->readers, link)
-    {
+    list_for_each (reader, &blob->readers, link) {
         if (!reader->waiting)
             continue;
         reader->waiting = false;
@@ -180,8 +179,7 @@ trim(struct blob *blob)
 
     if (blob->window == 0 || blob->reader_count == 0)
         return;
-    list_for_each(reader, &blob->readers, link)
-    {
+    list_for_each (reader, &blob->readers, link) {
         if (!reader->lost && reader->pos < slowest)
             slowest = reader->pos;
     }
@@ -197,8 +195,7 @@ somebody_hungry(const struct blob *blob)
     struct blob_reader *reader;
     uint64_t len = atomic_load(&blob->len);
 
-    list_for_each(reader, &blob->readers, link)
-    {
+    list_for_each (reader, &blob->readers, link) {
         if (!reader->lost && reader->pos >= len)
             return true;
     }
@@ -212,8 +209,7 @@ leave_slow_ones(struct blob *blob)
     struct blob_reader *reader;
     uint64_t len = atomic_load(&blob->len);
 
-    list_for_each(reader, &blob->readers, link)
-    {
+    list_for_each (reader, &blob->readers, link) {
         if (reader->lost || len - reader->pos <= blob->window / 2)
             continue;
         reader->lost = true;
@@ -334,9 +330,8 @@ blob_flat(const struct blob *blob, struct span *body)
     if (atomic_load(&blob->state) != ERR_OK || blob->window != 0 ||
         blob->first != blob->last)
         return false;
-    *body = blob->first
-                ? (struct span){blob->first->bytes, blob->first->len}
-                : SPAN("");
+    *body = blob->first ? (struct span){blob->first->bytes, blob->first->len}
+                        : SPAN("");
     return true;
 }
 

@@ -53,9 +53,9 @@ counter_add(enum counter id, uint64_t n)
     _Atomic uint64_t *value = &slots->value[id];
 
     /* One writer a slot: a plain addition, but atomic for those who read. */
-    atomic_store_explicit(
-        value, atomic_load_explicit(value, memory_order_relaxed) + n,
-        memory_order_relaxed);
+    atomic_store_explicit(value,
+                          atomic_load_explicit(value, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 uint64_t

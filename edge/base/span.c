@@ -60,8 +60,7 @@ span_trim(struct span s)
         s.ptr++;
         s.len--;
     }
-    while (s.len > 0 &&
-           (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+    while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
         s.len--;
     return s;
 }

@@ -98,8 +98,7 @@ table_find(struct table *table, uint64_t hash)
     struct cds_lfht_iter iter;
 
     grace_enter();
-    cds_lfht_lookup(table->lfht, (unsigned long)hash, match_hash, &hash,
-                    &iter);
+    cds_lfht_lookup(table->lfht, (unsigned long)hash, match_hash, &hash, &iter);
     return node_of(&iter);
 }
 

@@ -49,7 +49,8 @@ engine_configure(struct engine *engine, struct conf *conf)
     struct snapshot *old = engine->snapshot;
 
     engine->snapshot = snapshot_new(conf, old);
-    list_for_each(worker, &engine->workers, link) watcher_wake(worker->news);
+    list_for_each (worker, &engine->workers, link)
+        watcher_wake(worker->news);
     pthread_mutex_unlock(&engine->mutex);
     snapshot_unref(&old);
 }

@@ -59,8 +59,8 @@ struct worker {
     struct list_link link;      /* in the engine */
     struct list_link fills;     /* that this worker owns */
     size_t fill_count;
-    size_t purges;              /* submitted, and not answered yet */
-    struct tx *tx_free;         /* kept for the next request */
+    size_t purges;      /* submitted, and not answered yet */
+    struct tx *tx_free; /* kept for the next request */
     unsigned index;
 };
 

@@ -94,8 +94,8 @@ fill_new(const struct fill_spec *spec)
     fill->nudge = watcher_new(worker->loop, on_nudge, fill);
     fill->key = key_copy(spec->key, &fill->key_text);
     fill->method = mem_strndup(spec->method.ptr, spec->method.len);
-    fill->target = mem_strndup(spec->target->path_query.ptr,
-                               spec->target->path_query.len);
+    fill->target =
+        mem_strndup(spec->target->path_query.ptr, spec->target->path_query.len);
     fill->request = pack_new(spec->request);
     fill->upstream = pack_new(spec->upstream);
     fill->base = spec->base ? object_ref(spec->base) : NULL;
@@ -467,8 +467,7 @@ fill_send(struct fill *fill)
         };
 
         /* A hard purge came since: a 304 must not bring the copy back. */
-        if (inval_check(inval, &subject, fill->base->position) ==
-            VALIDITY_HARD)
+        if (inval_check(inval, &subject, fill->base->position) == VALIDITY_HARD)
             object_unref(&fill->base);
     }
     if (fill->peer_count == 0) {
@@ -539,8 +538,7 @@ fill_give_up_all(struct worker *worker)
     struct fill *fill;
     struct fill *next;
 
-    list_for_each_safe(fill, next, &worker->fills, link)
-    {
+    list_for_each_safe (fill, next, &worker->fills, link) {
         fill_fail(fill, ERR_CANCELLED, "proxy_internal_error",
                   "this node is shutting down");
         if (fill->body != NULL && blob_state(fill->body) == ERR_AGAIN)

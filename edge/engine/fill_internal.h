@@ -60,9 +60,9 @@ struct fill_spec {
     const struct key *key;
     const struct target *target;
     struct span method;
-    const struct fields *request;  /* the client's, as received */
-    const struct fields *upstream; /* what to send, without validators */
-    struct object *base;           /* to be validated; NULL: none */
+    const struct fields *request;    /* the client's, as received */
+    const struct fields *upstream;   /* what to send, without validators */
+    struct object *base;             /* to be validated; NULL: none */
     const struct peer_choice *peers; /* ask these, in this order, instead of
                                       * the origin */
     size_t peer_count;
@@ -84,14 +84,14 @@ struct fill {
     struct worker *worker;
     struct snapshot *snapshot;
     const struct policy *policy;
-    struct watcher *nudge; /* something about it has changed: look */
+    struct watcher *nudge;    /* something about it has changed: look */
     struct fill_client *lead; /* NULL: none, or it has left */
 
     /* the question */
     struct key key;
     char *key_text;
     char *method;
-    char *target; /* path and query, raw */
+    char *target;          /* path and query, raw */
     struct pack *request;  /* the client's, for Vary */
     struct pack *upstream; /* what is sent */
     struct object *base;
@@ -105,16 +105,16 @@ struct fill {
     /* the exchange */
     struct fetch *fetch;
     size_t peer_next;
-    uint64_t tried;        /* servers of the origin group */
-    size_t server;         /* the one being asked */
+    uint64_t tried; /* servers of the origin group */
+    size_t server;  /* the one being asked */
     unsigned attempts;
-    uint64_t position;     /* L1 */
-    uint64_t sent_ns;      /* L1; 0: not sent */
-    uint64_t attempt_ns;   /* when this attempt was sent */
+    uint64_t position;   /* L1 */
+    uint64_t sent_ns;    /* L1; 0: not sent */
+    uint64_t attempt_ns; /* when this attempt was sent */
     bool paused;
-    size_t discarded;      /* bytes of a body that nobody wants */
-    size_t reserved;       /* bytes of the store's budget */
-    bool keeps;            /* the body is kept, to be stored */
+    size_t discarded; /* bytes of a body that nobody wants */
+    size_t reserved;  /* bytes of the store's budget */
+    bool keeps;       /* the body is kept, to be stored */
     struct fill_upload *upload;
 
     /* the answer: written by the owner before it is published (L2) */
@@ -124,19 +124,19 @@ struct fill {
     struct pack *stored_fields; /* for all others, and the store */
     int64_t length;             /* of the body; -1 unknown */
     bool no_body;
-    bool shareable;             /* L5 */
-    bool is_private;            /* the response forbids sharing, to anybody */
+    bool shareable;  /* L5 */
+    bool is_private; /* the response forbids sharing, to anybody */
     bool from_peer;
-    bool peer_is_stale;         /* the peer said so */
+    bool peer_is_stale; /* the peer said so */
     struct caching caching;
     struct vary *vary;
-    uint64_t answer_position;   /* of the copy: ours, or the peer's */
+    uint64_t answer_position; /* of the copy: ours, or the peer's */
     uint64_t received_ns;
     struct blob *body;
-    struct object *object;      /* FILL_UPDATED */
-    char upstream_name[96];     /* "origin web", "peer tokyo-1" */
+    struct object *object;  /* FILL_UPDATED */
+    char upstream_name[96]; /* "origin web", "peer tokyo-1" */
     enum err error;
-    const char *proxy_error;    /* static */
+    const char *proxy_error; /* static */
     char detail[200];
 };
 

@@ -48,8 +48,8 @@ fields_of_head(struct fill *fill, const struct fetch_head *head,
 }
 
 static void
-caching_of_fill(struct fill *fill, unsigned status,
-                const struct fields *fields, struct caching *caching)
+caching_of_fill(struct fill *fill, unsigned status, const struct fields *fields,
+                struct caching *caching)
 {
     struct caching_request request = {
         .method = span_of(fill->method),
@@ -121,8 +121,7 @@ settle_sharing(struct fill *fill)
     if (!fill->is_private || fill->status >= 500 || fill->from_peer)
         return;
     store_mark_uncacheable(store, fill->key.hash,
-                           fill->received_ns +
-                               FILL_UNCACHEABLE_MS * NS_PER_MS);
+                           fill->received_ns + FILL_UNCACHEABLE_MS * NS_PER_MS);
 }
 
 /* Whether the body is kept to be stored, or only passes through. */
@@ -131,12 +130,12 @@ settle_body(struct fill *fill)
 {
     struct store *store = fill->worker->engine->parts.store;
     uint64_t max = fill->snapshot->conf->max_object_bytes;
-    uint64_t expected = fill->length > 0 && !fill->no_body
-                            ? (uint64_t)fill->length
-                            : 0;
+    uint64_t expected =
+        fill->length > 0 && !fill->no_body ? (uint64_t)fill->length : 0;
 
-    fill->keeps = fill->store && fill->caching.storable && fill->status != 206 &&
-                  !fill->no_body && !fill->resuming && expected <= max;
+    fill->keeps = fill->store && fill->caching.storable &&
+                  fill->status != 206 && !fill->no_body && !fill->resuming &&
+                  expected <= max;
     if (fill->keeps && expected > 0) {
         if (store_reserve(store, (size_t)expected))
             fill->reserved = (size_t)expected;
@@ -179,8 +178,7 @@ accept_response(struct fill *fill, const struct fetch_head *head,
 /* ---- validation ---- */
 
 static struct hash128 *
-both_tags(const struct object *base, const struct fields *fields,
-          size_t *count)
+both_tags(const struct object *base, const struct fields *fields, size_t *count)
 {
     struct hash128 *tags = fill_tags(fields, count);
     size_t cap = *count;
@@ -392,10 +390,9 @@ void
 fill_keep(struct fill *fill)
 {
     struct engine_parts *parts = &fill->worker->engine->parts;
-    struct vary *vary = fill->vary
-                            ? vary_new(pack_fields(fill->stored_fields),
-                                       pack_fields(fill->request))
-                            : NULL;
+    struct vary *vary = fill->vary ? vary_new(pack_fields(fill->stored_fields),
+                                              pack_fields(fill->request))
+                                   : NULL;
     struct object_spec spec = {
         .key = &fill->key,
         .status = fill->status,

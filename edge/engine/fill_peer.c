@@ -29,8 +29,8 @@ peer_fields(struct fill *fill, const struct peer_choice *peer,
     fields_remove(fields, SPAN("Cache-Control"));
     fields_remove(fields, SPAN("Pragma"));
     struct auth_request request = {
-        .op = peer->kind == PEER_HOME && !fill->peer_stale ? AUTH_FILL
-                                                           : AUTH_GET,
+        .op =
+            peer->kind == PEER_HOME && !fill->peer_stale ? AUTH_FILL : AUTH_GET,
         .to = span_of(peer->node),
         .method = SPAN("GET"),
         .host = fields_get(fields, SPAN("Host")),
@@ -70,8 +70,8 @@ fill_ask_peer(struct fill *fill)
         .idle_timeout_ms = patience,
         .idempotent = false, /* a nonce is good once */
     };
-    fill->fetch = fetch_start(fill->worker->fetch, &request,
-                              fill_fetch_ops(), fill);
+    fill->fetch =
+        fetch_start(fill->worker->fetch, &request, fill_fetch_ops(), fill);
     fields_fini(&fields);
     buf_fini(&value);
     return true;

@@ -93,7 +93,8 @@ snapshot_new(struct conf *conf, const struct snapshot *old)
     atomic_init(&snapshot->refs, 1);
     snapshot->conf = conf_ref(conf);
     snapshot->router = router_new(conf);
-    snapshot->origins = mem_zalloc(conf->origin_count * sizeof(struct origin *));
+    snapshot->origins =
+        mem_zalloc(conf->origin_count * sizeof(struct origin *));
     for (size_t i = 0; i < conf->origin_count; i++)
         snapshot->origins[i] = origin_for(&conf->origins[i], old);
     snapshot->policies =

@@ -129,19 +129,17 @@ tx_find(struct tx *tx)
     tx_drop_object(tx);
     tx->found = (struct plan_found){0};
     tx->now_ns = clock_boot_ns();
-    struct object *object = store_find(store, &tx->key, tx->request->fields,
-                                       &tx->other_variants);
+    struct object *object =
+        store_find(store, &tx->key, tx->request->fields, &tx->other_variants);
 
     if (object != NULL) {
         tx->object = object;
         judge_object(tx, object);
-        if (tx->found.validity == VALIDITY_HARD &&
-            store_remove(store, object))
+        if (tx->found.validity == VALIDITY_HARD && store_remove(store, object))
             counter_add(COUNTER_STORE_PURGE, 1);
         return;
     }
-    tx->found.uncacheable =
-        store_uncacheable(store, tx->key.hash, tx->now_ns);
+    tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
     tx->found.fill = flight_running(engine->flights, tx->key.hash);
 }
 
@@ -193,9 +191,9 @@ ask_of(struct tx *tx)
     ask->no_cache = tx->cc.no_cache;
     /* Only the origin can judge some conditions, and only it knows what a body
      * on a GET may mean: these are nobody else's answers. */
-    tx->tried.private_ = ask->readable &&
-                         (request->has_body ||
-                          conditional_needs_origin(request->fields));
+    tx->tried.private_ =
+        ask->readable &&
+        (request->has_body || conditional_needs_origin(request->fields));
     tx->invalidates = !ask->readable &&
                       !span_eq(request->method, SPAN("OPTIONS")) &&
                       !span_eq(request->method, SPAN("TRACE"));
@@ -331,9 +329,8 @@ usable_joined(struct tx *tx)
 
     subject.tags = tags;
     subject.tag_count = count;
-    enum validity validity =
-        inval_check(tx->worker->engine->parts.inval, &subject,
-                    fill->answer_position);
+    enum validity validity = inval_check(tx->worker->engine->parts.inval,
+                                         &subject, fill->answer_position);
 
     free(tags);
     tx->tried.join = validity != VALIDITY_VALID ||
@@ -395,10 +392,9 @@ take_update(struct tx *tx)
 {
     struct fill *fill = tx->fill;
     bool mine =
-        tx->leads ||
-        (fill->shareable &&
-         vary_match(fill->object->vary, tx->request->fields) &&
-         validity_of(tx, fill->object) == VALIDITY_VALID);
+        tx->leads || (fill->shareable &&
+                      vary_match(fill->object->vary, tx->request->fields) &&
+                      validity_of(tx, fill->object) == VALIDITY_VALID);
 
     if (!mine) {
         tx->tried.join = true;
@@ -545,9 +541,9 @@ count_time(uint64_t us)
         uint64_t below_us;
         enum counter counter;
     } rows[] = {
-        {1000, COUNTER_TIME_1MS},       {10000, COUNTER_TIME_10MS},
-        {100000, COUNTER_TIME_100MS},   {1000000, COUNTER_TIME_1S},
-        {10000000, COUNTER_TIME_10S},   {UINT64_MAX, COUNTER_TIME_INF},
+        {1000, COUNTER_TIME_1MS},     {10000, COUNTER_TIME_10MS},
+        {100000, COUNTER_TIME_100MS}, {1000000, COUNTER_TIME_1S},
+        {10000000, COUNTER_TIME_10S}, {UINT64_MAX, COUNTER_TIME_INF},
     };
     size_t i = 0;
 

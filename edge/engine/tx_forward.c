@@ -61,8 +61,7 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
         .http11 = tx->request->minor > 0,
     };
 
-    forward_request(tx->request->fields, &context, &out->fields,
-                    &out->scratch);
+    forward_request(tx->request->fields, &context, &out->fields, &out->scratch);
     if (!whole)
         return;
     conditional_strip(&out->fields);
@@ -201,9 +200,8 @@ forward_alone(struct tx *tx)
         out.spec.base = tx->object;
     out.spec.has_body = tx->request->has_body;
     out.spec.body_len = tx->request->body_len;
-    struct flight *flight = flight_join(tx->worker->engine->flights,
-                                        lone_key(tx), make_fill, &out.spec,
-                                        &role);
+    struct flight *flight = flight_join(
+        tx->worker->engine->flights, lone_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
     tx_hold_object(tx);
@@ -276,9 +274,8 @@ tx_resume(struct tx *tx)
     out.spec.strict = false;
     out.spec.resume_at = tx->body_pos;
     out.spec.resume_etag = etag;
-    struct flight *flight = flight_join(tx->worker->engine->flights,
-                                        lone_key(tx), make_fill, &out.spec,
-                                        &role);
+    struct flight *flight = flight_join(
+        tx->worker->engine->flights, lone_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
     tx_drop_fill(tx);

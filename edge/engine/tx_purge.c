@@ -116,8 +116,7 @@ answer_purge(struct tx *tx, const struct purge_result *result)
 static bool
 token_matches(const struct tx *tx)
 {
-    struct span given =
-        fields_get(tx->request->fields, SPAN("Authorization"));
+    struct span given = fields_get(tx->request->fields, SPAN("Authorization"));
     struct span token = span_of(tx->use->snapshot->conf->admin.token);
 
     return token.len > 0 && given.len > 7 &&

@@ -78,8 +78,7 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
     fields_remove(fields, SPAN("Cache-Status"));
     fields_add(fields, SPAN("Cache-Status"), buf_span(&value));
     if (tx->ask.source != PLAN_CLIENT && tx->position.len > 0)
-        fields_add(fields, SPAN(PEER_POSITION_FIELD),
-                   buf_span(&tx->position));
+        fields_add(fields, SPAN(PEER_POSITION_FIELD), buf_span(&tx->position));
     CHECK(!tx->replied);
     tx->replied = true;
     tx->replied_ns = clock_boot_ns();
@@ -392,8 +391,8 @@ fill_age(struct tx *tx, struct fields *fields, struct buf *text)
     if (tx->plan.verdict == PLAN_PASS)
         return; /* as the origin said it */
     if (!tx->leads)
-        age_s = caching_age_s(&fill->caching, fill->received_ns,
-                              clock_boot_ns());
+        age_s =
+            caching_age_s(&fill->caching, fill->received_ns, clock_boot_ns());
     if (age_s > 0)
         set_age(fields, age_s, text);
 }
@@ -495,8 +494,7 @@ tx_deliver_fill(struct tx *tx)
         return;
     snprintf(tx->upstream, sizeof(tx->upstream), "%s", fill->upstream_name);
     count_forwarded(tx);
-    add_visible(tx,
-                pack_fields(tx->leads ? fill->fields : fill->stored_fields),
+    add_visible(tx, pack_fields(tx->leads ? fill->fields : fill->stored_fields),
                 &fields);
     fill_age(tx, &fields, &age);
     struct cache_status status = {
@@ -605,8 +603,7 @@ tx_fail_planned(struct tx *tx)
         return;
     }
     if (!cp && tx->proxy_error != NULL)
-        status = (unsigned)proxy_error_status(
-            proxy_error_of(tx->proxy_error));
+        status = (unsigned)proxy_error_status(proxy_error_of(tx->proxy_error));
     snprintf(text, sizeof(text), "%s%s", tx->detail,
              cp ? "; this route is cp: it answers only with what the origin "
                   "has just confirmed"

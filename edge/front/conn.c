@@ -153,8 +153,7 @@ conn_tick(struct front_worker *worker)
     uint64_t now = clock_boot_ns();
     struct conn *conn;
 
-    list_for_each(conn, &worker->conns, link)
-    {
+    list_for_each (conn, &worker->conns, link) {
         if (too_slow(worker, conn, now) ||
             (worker->draining && conn->request == NULL))
             conn_kill(conn);

@@ -67,11 +67,11 @@ add_address(struct front *front, const struct sockaddr_storage *address,
     char port[8];
     bool v6 = address->ss_family == AF_INET6;
 
-    CHECK(getnameinfo((const struct sockaddr *)address, len, host,
-                      sizeof(host), port, sizeof(port),
+    CHECK(getnameinfo((const struct sockaddr *)address, len, host, sizeof(host),
+                      port, sizeof(port),
                       NI_NUMERICHOST | NI_NUMERICSERV) == 0);
-    front->addresses = mem_realloc(
-        front->addresses, (front->address_count + 1) * sizeof(char *));
+    front->addresses = mem_realloc(front->addresses,
+                                   (front->address_count + 1) * sizeof(char *));
     front->addresses[front->address_count++] =
         mem_printf(v6 ? "[%s]:%s" : "%s:%s", host, port);
 }

@@ -31,7 +31,7 @@ struct front {
     struct loop *drained_loop;
     void (*drained_fn)(void *arg);
     void *drained_arg;
-    size_t drained; /* workers without connections left */
+    size_t drained;             /* workers without connections left */
     _Atomic size_t connections; /* written at accept and close only */
 };
 
@@ -62,12 +62,12 @@ struct front_worker {
 
     struct listener *listeners;
     size_t listener_count;
-    uv_poll_t mhd_poll;    /* of libmicrohttpd's own epoll */
-    uv_poll_t watch_poll;  /* of watch_fd */
-    int watch_fd;          /* epoll: clients that leave while they wait */
+    uv_poll_t mhd_poll;   /* of libmicrohttpd's own epoll */
+    uv_poll_t watch_poll; /* of watch_fd */
+    int watch_fd;         /* epoll: clients that leave while they wait */
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_idle_t idle;        /* active while libmicrohttpd has work left */
+    uv_idle_t idle; /* active while libmicrohttpd has work left */
     struct timer *tick;
     bool need_run;
 
@@ -99,10 +99,10 @@ struct request {
     struct conn *conn;
     struct MHD_Connection *mhd;
 
-    char *target;      /* a copy, as received */
+    char *target; /* a copy, as received */
     size_t target_cap;
     size_t target_len;
-    const char *raw;   /* where it stood, to find a NUL in it */
+    const char *raw;      /* where it stood, to find a NUL in it */
     struct fields fields; /* the list is kept with the pool */
     struct tx_request tx_request;
 
@@ -111,7 +111,7 @@ struct request {
     unsigned status;
     unsigned calls;
     bool in_handler;
-    bool body_done;  /* the whole request has been read */
+    bool body_done; /* the whole request has been read */
     bool queued;
     bool suspended;
     bool watched;

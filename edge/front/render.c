@@ -15,7 +15,7 @@ struct render {
     struct slot {
         struct tx_identity identity;
         struct rendered rendered; /* response NULL: free */
-        bool used; /* since the last tick */
+        bool used;                /* since the last tick */
     } slots[SLOTS];
 };
 

@@ -88,8 +88,8 @@ response_flat(const struct tx_reply *reply)
 static struct MHD_Response *
 response_stream(struct request *request, const struct tx_reply *reply)
 {
-    uint64_t len = reply->length < 0 ? MHD_SIZE_UNKNOWN
-                                     : (uint64_t)reply->length;
+    uint64_t len =
+        reply->length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)reply->length;
     size_t block = reply->length >= 0 && (uint64_t)reply->length < BLOCK
                        ? (size_t)reply->length
                        : BLOCK;

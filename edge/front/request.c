@@ -188,9 +188,8 @@ why_head_unsound(struct request *request, const char *version)
     MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, collect, &c);
     if (c.why != NULL)
         return c.why;
-    if (c.last != NULL &&
-        (c.last[0] != '\0' || c.last[1] != '\0' || c.last[2] != '\0' ||
-         c.last[3] != '\0'))
+    if (c.last != NULL && (c.last[0] != '\0' || c.last[1] != '\0' ||
+                           c.last[2] != '\0' || c.last[3] != '\0'))
         return "the header section does not end in an empty line";
     return NULL;
 }
@@ -228,8 +227,8 @@ read_head(struct request *request, const char *method, const char *version)
     head->minor = strcmp(version, "HTTP/1.0") == 0 ? 0 : 1;
     head->arrived_ns = clock_boot_ns();
     if (why == NULL)
-        why = guard_request(head->method, head->minor > 0, head->fields,
-                            &guard);
+        why =
+            guard_request(head->method, head->minor > 0, head->fields, &guard);
     if (why != NULL) {
         refuse(request, 400, why);
         return;

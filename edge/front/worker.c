@@ -58,9 +58,9 @@ run(struct front_worker *worker)
         return;
     worker->need_run = false;
     MHD_run(worker->daemon);
-    bool more = worker->need_run ||
-                (MHD_get_timeout(worker->daemon, &timeout) == MHD_YES &&
-                 timeout == 0);
+    bool more =
+        worker->need_run ||
+        (MHD_get_timeout(worker->daemon, &timeout) == MHD_YES && timeout == 0);
 
     if (more)
         uv_idle_start(&worker->idle, on_idle);
@@ -170,8 +170,8 @@ static void
 set_up(struct front_worker *worker)
 {
     uv_loop_t *uv = loop_uv(worker->loop);
-    int mhd_fd = MHD_get_daemon_info(worker->daemon,
-                                     MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    int mhd_fd =
+        MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 
     start_poll(worker, &worker->mhd_poll, mhd_fd, on_mhd_readable);
     start_poll(worker, &worker->watch_poll, worker->watch_fd, on_watch);
@@ -180,8 +180,7 @@ set_up(struct front_worker *worker)
 
         CHECK(uv_poll_init(uv, &listener->poll, listener->fd) == 0);
         listener->poll.data = listener;
-        CHECK(uv_poll_start(&listener->poll, UV_READABLE,
-                            conn_readable) == 0);
+        CHECK(uv_poll_start(&listener->poll, UV_READABLE, conn_readable) == 0);
     }
     CHECK(uv_prepare_init(uv, &worker->prepare) == 0);
     CHECK(uv_check_init(uv, &worker->check) == 0);
@@ -253,8 +252,8 @@ front_worker_listen(struct front_worker *worker,
     }
     getsockname(fd, (struct sockaddr *)address, &len);
     worker->listeners =
-        mem_realloc(worker->listeners, (worker->listener_count + 1) *
-                                           sizeof(*worker->listeners));
+        mem_realloc(worker->listeners,
+                    (worker->listener_count + 1) * sizeof(*worker->listeners));
     worker->listeners[worker->listener_count++] =
         (struct listener){.worker = worker, .fd = fd};
     return true;
@@ -353,8 +352,7 @@ drain_step(struct front_worker *worker)
     struct conn *conn;
 
     if (clock_boot_ns() >= worker->deadline_ns) {
-        list_for_each(conn, &worker->conns, link)
-        {
+        list_for_each (conn, &worker->conns, link) {
             if (conn->request != NULL)
                 request_abandon(conn->request);
             conn_kill(conn);

@@ -313,8 +313,8 @@ add_client(struct buf *out, const struct sockaddr *client)
 
     if (client != NULL && client->sa_family == AF_INET) {
         const unsigned char *b =
-            (const unsigned char *)&((const struct sockaddr_in *)(const void *)
-                                         client)
+            (const unsigned char *)&(
+                (const struct sockaddr_in *)(const void *)client)
                 ->sin_addr;
 
         for (int i = 0; i < 4; i++) {
@@ -325,10 +325,10 @@ add_client(struct buf *out, const struct sockaddr *client)
         return;
     }
     if (client != NULL && client->sa_family == AF_INET6)
-        inet_ntop(AF_INET6,
-                  &((const struct sockaddr_in6 *)(const void *)client)
-                       ->sin6_addr,
-                  text, sizeof(text));
+        inet_ntop(
+            AF_INET6,
+            &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr,
+            text, sizeof(text));
     buf_add_text(out, text);
 }
 

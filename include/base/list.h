@@ -7,13 +7,11 @@
 
 #define list_link cds_list_head
 #define list_for_each(position, head, member)                                  \
-    cds_list_for_each_entry(position, head, member)
+    cds_list_for_each_entry (position, head, member)
 #define list_for_each_safe(position, next, head, member)                       \
-    cds_list_for_each_entry_safe(position, next, head, member)
-#define list_first(head, type, member)                                         \
-    cds_list_first_entry(head, type, member)
-#define list_last(head, type, member)                                          \
-    cds_list_entry((head)->prev, type, member)
+    cds_list_for_each_entry_safe (position, next, head, member)
+#define list_first(head, type, member) cds_list_first_entry(head, type, member)
+#define list_last(head, type, member) cds_list_entry((head)->prev, type, member)
 
 static inline void
 list_init(struct list_link *head)

@@ -28,8 +28,7 @@ struct log_site {
         log_write(&log_site_, (level), __VA_ARGS__);                           \
     } while (0)
 
-void log_write(struct log_site *site, enum log_level level,
-               const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void log_write(struct log_site *site, enum log_level level, const char *format,
+               ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -15,8 +15,7 @@ void *mem_realloc(void *old, size_t size);
 char *mem_strndup(const char *text, size_t len);
 char *mem_strdup(const char *text);
 /* printf into a new string, which the caller frees. */
-char *mem_printf(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Makes room for one more element in a growing array. */
 #define MEM_GROW(array, count, capacity)                                       \
     do {                                                                       \

@@ -52,16 +52,16 @@ struct plan_policy {
 /* The stored copy, as it is now. */
 struct plan_found {
     bool object;
-    enum freshness freshness;   /* by the response and the request */
-    enum validity validity;     /* by the invalidation log */
-    bool revalidate_always;     /* no-cache */
-    bool may_swr;               /* it may be served stale while refreshed */
-    bool stale_usable;          /* it may be served when nothing better can be
-                                 * had: within the bounds, not forbidden */
-    bool validator;             /* it has one */
+    enum freshness freshness; /* by the response and the request */
+    enum validity validity;   /* by the invalidation log */
+    bool revalidate_always;   /* no-cache */
+    bool may_swr;             /* it may be served stale while refreshed */
+    bool stale_usable;        /* it may be served when nothing better can be
+                               * had: within the bounds, not forbidden */
+    bool validator;           /* it has one */
     bool strong_validator;
-    bool uncacheable;           /* the key turned out so lately */
-    bool fill;                  /* one of this key runs, and may be joined */
+    bool uncacheable; /* the key turned out so lately */
+    bool fill;        /* one of this key runs, and may be joined */
 };
 
 /* What was tried for this request. */
@@ -78,7 +78,7 @@ enum plan_why {
     PLAN_WHY_HIT,
     PLAN_WHY_MISS,
     PLAN_WHY_STALE,
-    PLAN_WHY_REQUEST,     /* the request asked for it */
+    PLAN_WHY_REQUEST, /* the request asked for it */
     PLAN_WHY_METHOD,
     PLAN_WHY_BYPASS,      /* the route caches nothing, or this key cannot */
     PLAN_WHY_INVALIDATED, /* an invalidation or a floor */

@@ -35,7 +35,7 @@ struct tx_request {
     const struct sockaddr *client; /* who asks */
     unsigned minor;                /* of HTTP/1.x */
     bool has_body;
-    int64_t body_len; /* -1: chunked */
+    int64_t body_len;    /* -1: chunked */
     uint64_t arrived_ns; /* clock_boot_ns when the head was complete */
     /* The front refuses it: answered with this status and reason, and logged,
      * but not looked at. 0: it is sound. */

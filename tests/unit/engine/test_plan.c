@@ -2,10 +2,10 @@
  * plan_decide: a table with a row for each cell of the consistency table, and
  * a walk over every input there is, which checks what is promised.
  */
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,15 +35,15 @@ static const struct row rows[] = {
     {"ap: what was joined was of no use", "fill join peers", "origin"},
     {"ap: fresh is a hit", "fresh strong keep", "hit"},
     {"ap: max-stale accepted by the client", "accepted keep", "hit"},
-    {"ap: inside stale-while-revalidate", "swr window keep", "hit-stale refresh"},
+    {"ap: inside stale-while-revalidate", "swr window keep",
+     "hit-stale refresh"},
     {"ap: old, with a validator", "old strong keep", "revalidate cond"},
     {"ap: old, with a weak one", "old weak keep", "revalidate cond"},
     {"ap: old, without one", "old keep", "origin"},
     {"ap: old, a fill runs", "old strong fill", "join"},
     {"ap: old, the origin is away: the stale copy", "old keep down",
      "hit-stale"},
-    {"ap: old, forbidden to be stale, a peer's then", "old down",
-     "peer stale"},
+    {"ap: old, forbidden to be stale, a peer's then", "old down", "peer stale"},
     {"ap: nor at a peer: an error", "old down peers peers2", "fail"},
     {"ap: nothing stored, the origin is away", "down", "peer stale"},
     {"ap: nothing anywhere", "down peers2", "fail"},
@@ -54,14 +54,12 @@ static const struct row rows[] = {
     {"ap: request no-cache, nothing stored", "no-cache", "origin strict"},
     {"ap: below the floor: answer, and validate behind", "fresh floor keep",
      "hit-stale refresh"},
-    {"ap: below the floor and old", "old floor strong keep",
-     "revalidate cond"},
+    {"ap: below the floor and old", "old floor strong keep", "revalidate cond"},
     {"ap: below the floor, the origin is away", "old floor keep down",
      "hit-stale"},
     {"ap: a soft purge, with a window", "fresh soft window keep",
      "hit-stale refresh"},
-    {"ap: a soft purge, without", "fresh soft strong keep",
-     "revalidate cond"},
+    {"ap: a soft purge, without", "fresh soft strong keep", "revalidate cond"},
     {"ap: a soft purge, the origin is away", "fresh soft strong keep down",
      "hit-stale"},
     {"ap: a hard purge: gone", "fresh hard strong keep", "origin"},
@@ -119,8 +117,7 @@ static const struct row rows[] = {
     {"a home node asks other sites first", "peer-fill", "peer"},
     {"a home node has it", "peer-fill fresh", "hit"},
     {"a home node finds nobody for a stale copy", "peer-fill down", "fail"},
-    {"a home node of a cp route does not answer", "peer-fill cp fresh",
-     "fail"},
+    {"a home node of a cp route does not answer", "peer-fill cp fresh", "fail"},
 };
 
 struct input {
@@ -227,10 +224,10 @@ test_cells(void **state)
         struct plan plan = decide(&in);
         char got[128];
 
-        snprintf(got, sizeof(got), "%s%s%s%s%s",
-                 plan_verdict_name(plan.verdict), plan.refresh ? " refresh" : "",
-                 plan.strict ? " strict" : "", plan.take_stale ? " stale" : "",
-                 plan.conditional ? " cond" : "");
+        snprintf(
+            got, sizeof(got), "%s%s%s%s%s", plan_verdict_name(plan.verdict),
+            plan.refresh ? " refresh" : "", plan.strict ? " strict" : "",
+            plan.take_stale ? " stale" : "", plan.conditional ? " cond" : "");
         if (strcmp(got, rows[i].want) != 0)
             fail_msg("%s (%s): want \"%s\", got \"%s\"", rows[i].what,
                      rows[i].given, rows[i].want, got);
@@ -282,8 +279,7 @@ check_promises(const struct input *in)
         assert_true(serves_stored(&plan));
     /* Asking always comes to an end: nobody is asked twice. */
     if (plan.verdict == PLAN_PEER)
-        assert_false(plan.take_stale ? in->tried.peers_stale
-                                     : in->tried.peers);
+        assert_false(plan.take_stale ? in->tried.peers_stale : in->tried.peers);
     if (plan.verdict == PLAN_JOIN)
         assert_false(in->tried.join);
     /* A node that was asked for what it holds asks nobody. */
@@ -301,15 +297,24 @@ input_of_bits(unsigned bits)
 {
     struct input in = {0};
     bool *const flags[] = {
-        &in.request.readable,       &in.request.head,
-        &in.request.only_if_cached, &in.request.no_cache,
-        &in.request.accept_stale,   &in.policy.pass,
-        &in.found.object,           &in.found.revalidate_always,
-        &in.found.may_swr,          &in.found.stale_usable,
-        &in.found.validator,        &in.found.strong_validator,
-        &in.found.uncacheable,      &in.found.fill,
-        &in.tried.peers,            &in.tried.join,
-        &in.tried.origin,           &in.tried.private_,
+        &in.request.readable,
+        &in.request.head,
+        &in.request.only_if_cached,
+        &in.request.no_cache,
+        &in.request.accept_stale,
+        &in.policy.pass,
+        &in.found.object,
+        &in.found.revalidate_always,
+        &in.found.may_swr,
+        &in.found.stale_usable,
+        &in.found.validator,
+        &in.found.strong_validator,
+        &in.found.uncacheable,
+        &in.found.fill,
+        &in.tried.peers,
+        &in.tried.join,
+        &in.tried.origin,
+        &in.tried.private_,
     };
 
     _Static_assert(ARRAY_LEN(flags) == BITS, "a bit for each flag");
