@@ -98,7 +98,9 @@ fill_new(const struct fill_spec *spec)
         mem_strndup(spec->target->path_query.ptr, spec->target->path_query.len);
     fill->request = pack_new(spec->request);
     fill->upstream = pack_new(spec->upstream);
-    fill->base = spec->base ? object_ref(spec->base) : NULL;
+    /* It may be out of the store by now: then all of it is asked for. */
+    if (spec->base != NULL && object_try_ref(spec->base))
+        fill->base = spec->base;
     for (size_t i = 0; i < spec->peer_count && i < FILL_PEERS_MAX; i++)
         fill->peers[fill->peer_count++] = spec->peers[i];
     fill->peer_stale = spec->peer_stale;
@@ -487,6 +489,17 @@ fill_start(struct fill *fill)
     fill->worker->fill_count++;
     if (flight_may_send(&fill->flight))
         fill_send(fill);
+}
+
+void
+fill_forgo(struct fill *fill)
+{
+    TAG_CHECK(fill, FILL_TAG);
+    CHECK(fill->sent_ns == 0);
+    list_push_back(&fill->worker->fills, &fill->link);
+    fill->worker->fill_count++;
+    fill_fail(fill, ERR_CANCELLED, NULL, "another fill came first");
+    fill_over(fill);
 }
 
 /* ---- news ---- */

@@ -148,6 +148,9 @@ struct fill *fill_new(const struct fill_spec *spec);
 /* Starts it, or lets it wait for its turn when it is strict. On the owner's
  * thread, once. No callback comes from inside. */
 void fill_start(struct fill *fill);
+/* Instead of that: it is not needed. Who has joined it meanwhile is sent to
+ * look again. */
+void fill_forgo(struct fill *fill);
 /* The client that leads: interim responses and room. It must take itself out
  * (NULL) before it goes. */
 void fill_lead(struct fill *fill, struct fill_client *lead);

@@ -10,9 +10,12 @@
 #include "cluster/inval.h"
 #include "http/conditional.h"
 #include "http/forward.h"
+#include "store/store.h"
 #include "tx_internal.h"
 
 #define CLIENT_TEXT INET6_ADDRSTRLEN
+/* How often one request looks again because of others' fills. */
+#define RELOOKS_MAX 3
 
 /* What is needed while the upstream's fields are put together. */
 struct outgoing {
@@ -138,7 +141,22 @@ follow(struct tx *tx, struct fill *fill, enum flight_role role)
         watcher_wake(tx->watcher); /* its head may be there already */
 }
 
-static void
+/* Whether a fill that ended between our lookup and now has stored something:
+ * it was in the store before it left the table of flights, so who leads looks
+ * once more. */
+static bool
+stored_since(struct tx *tx)
+{
+    bool others;
+    struct object *now =
+        store_find(tx->worker->engine->parts.store, &tx->key,
+                   tx->request->fields, &others);
+
+    return now != NULL && now != tx->object && tx->relooks++ < RELOOKS_MAX;
+}
+
+/* False, and nothing begun, when the verdict no longer fits what is stored. */
+static bool
 forward_shared(struct tx *tx)
 {
     struct flight_table *flights = tx->worker->engine->flights;
@@ -157,8 +175,14 @@ forward_shared(struct tx *tx)
             : flight_join(flights, tx->key.hash, make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
+    if (role == FLIGHT_LEAD && !tx->plan.strict && stored_since(tx)) {
+        fill_forgo(fill_of(flight));
+        flight_unref(&flight);
+        return false;
+    }
     tx_hold_object(tx);
     follow(tx, fill_of(flight), role);
+    return true;
 }
 
 /* A key that nobody else can have. */
@@ -204,8 +228,14 @@ forward_alone(struct tx *tx)
         tx->worker->engine->flights, lone_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
+    if (role == FLIGHT_LEAD && !tx->plan.strict && stored_since(tx)) {
+        fill_forgo(fill_of(flight));
+        flight_unref(&flight);
+        return false;
+    }
     tx_hold_object(tx);
     follow(tx, fill_of(flight), role);
+    return true;
 }
 
 static void
@@ -229,10 +259,12 @@ tx_forward(struct tx *tx)
                 "group leads back here");
         return;
     }
-    if (shared)
-        forward_shared(tx);
-    else
+    if (!shared) {
         forward_alone(tx);
+    } else if (!forward_shared(tx)) {
+        tx_decide(tx);
+        return;
+    }
     lead_fill(tx);
 }
 
@@ -254,7 +286,9 @@ tx_refresh(struct tx *tx)
         flight_join(flights, tx->key.hash, make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
-    if (role == FLIGHT_LEAD)
+    if (role == FLIGHT_LEAD && stored_since(tx))
+        fill_forgo(fill_of(flight));
+    else if (role == FLIGHT_LEAD)
         fill_start(fill_of(flight));
     flight_unref(&flight);
 }

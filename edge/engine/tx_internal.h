@@ -50,6 +50,7 @@ struct tx {
     struct plan_tried tried;
     struct plan plan;
     bool other_variants;
+    unsigned relooks; /* verdicts given up, since another fill came first */
 
     struct object *object; /* borrowed, until `object_held` */
     bool object_held;

@@ -143,14 +143,6 @@ free_text(void *owner)
 }
 
 static void
-release_object(void *owner)
-{
-    struct object *object = owner;
-
-    object_unref(&object);
-}
-
-static void
 release_blob(void *owner)
 {
     struct blob *blob = owner;
@@ -171,8 +163,9 @@ answer_body(struct answer *a, uint64_t first, uint64_t len)
     } else if (blob_flat(object->body, &flat)) {
         a->reply.body = TX_BODY_FLAT;
         a->reply.flat = span_sub(flat, (size_t)first, (size_t)(first + len));
-        a->reply.owner = object_ref(object);
-        a->reply.release = release_object;
+        /* The object may be out of the store by now: only its body is kept. */
+        a->reply.owner = blob_ref(object->body);
+        a->reply.release = release_blob;
     } else {
         a->reply.body = TX_BODY_STREAM;
         a->tx->reader = blob_reader_new(object->body, first, NULL);

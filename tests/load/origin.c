@@ -201,13 +201,29 @@ skip_body(struct asking *a)
 static bool
 answer_big(struct asking *a, bool stored)
 {
-    char head[256];
+    char head[512];
+    const char *range = strcasestr(a->head, "\r\nRange: bytes=");
+    uint64_t at = range == NULL || range > a->head + a->head_len
+                      ? 0
+                      : strtoull(range + 15, NULL, 10);
+
+    /* "bytes=N-" is all that the edge asks for by itself. */
+    if (at >= a->body_len)
+        at = 0;
     int n = snprintf(head, sizeof(head),
-                     "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n"
-                     "ETag: \"big-%zu\"\r\nCache-Control: %s\r\n\r\n",
-                     (unsigned long long)a->body_len, a->key,
+                     "HTTP/1.1 %s\r\nContent-Length: %llu\r\n"
+                     "ETag: \"big-%zu\"\r\nCache-Control: %s\r\n",
+                     at > 0 ? "206 Partial Content" : "200 OK",
+                     (unsigned long long)(a->body_len - at), a->key,
                      stored ? "max-age=600" : "no-store");
-    uint64_t at = 0;
+
+    if (at > 0)
+        n += snprintf(head + n, sizeof(head) - (size_t)n,
+                      "Content-Range: bytes %llu-%llu/%llu\r\n",
+                      (unsigned long long)at,
+                      (unsigned long long)a->body_len - 1,
+                      (unsigned long long)a->body_len);
+    n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n");
 
     if (!send_all(a->fd, head, (size_t)n))
         return false;

@@ -290,8 +290,9 @@ static const struct reload reloads[] = {
      ""},
     {"{'workers':1}", "{'workers':2}",
      "workers: changed from 1 to 2, which needs a restart"},
-    {"{'memory':'8MiB','max_object':1}", "{'memory':'1GiB','max_object':1}",
-     "memory: changed from 8MiB to 1GiB, which needs a restart"},
+    {"{'memory':'8MiB'}", "{'memory':'1GiB'}", ""},
+    {"{'invalidation_memory':'1MiB'}", "{'invalidation_memory':'2MiB'}",
+     "invalidation_memory: changed from 1MiB to 2MiB, which needs a restart"},
     {"{'node':'a'}", "{'node':'b','limits':{'idle_timeout':'1m'}}",
      "node: changed from \"a\" to \"b\", which needs a restart|"
      "limits.idle_timeout: changed from 30s to 1m, which needs a restart"},

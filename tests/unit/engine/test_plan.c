@@ -2,12 +2,13 @@
  * plan_decide: a table with a row for each cell of the consistency table, and
  * a walk over every input there is, which checks what is promised.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/check.h"
 #include "engine/plan.h"
