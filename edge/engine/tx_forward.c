@@ -228,14 +228,8 @@ forward_alone(struct tx *tx)
         tx->worker->engine->flights, lone_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
-    if (role == FLIGHT_LEAD && !tx->plan.strict && stored_since(tx)) {
-        fill_forgo(fill_of(flight));
-        flight_unref(&flight);
-        return false;
-    }
     tx_hold_object(tx);
     follow(tx, fill_of(flight), role);
-    return true;
 }
 
 static void

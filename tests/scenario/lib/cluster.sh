@@ -17,6 +17,7 @@
 #   cluster.sh synced NODE...     waits as up does
 #   cluster.sh caught-up NODE...  waits until each has read every stream to its
 #                                 present end
+#   cluster.sh knows NODE URL HOLDER   waits until NODE would ask HOLDER for it
 #   cluster.sh spawn NAME ...     runs a program in the background; what it
 #                                 prints goes to $WORK/NAME.out
 #   cluster.sh end NAME           ends it
@@ -211,7 +212,18 @@ at_end()
     [ "$(value "$1" "atlas_stream_position{site=\"$2\"}")" = "${last%-*}" ]
 }
 
-caught_up()
+caught_would_ask()
+{
+    admin "$1" /v1/explain -G --data-urlencode "url=$2" |
+        jq -r '.. | objects | .peers? // empty | .[].node' | grep -qx "$3"
+}
+
+knows()
+{
+    wait_for would_ask "$@" || fail "$1 does not know that $3 holds $2"
+}
+
+up()
 {
     local node site
     for node in "$@"; do
@@ -268,7 +280,7 @@ command=${1:-}
 shift || fail "which command?"
 case $command in
 spawn | signal | redis | sites | start | admin | get | value | up | synced | \
-    relay | origin | asked) "$command" "$@" ;;
+    relay | origin | asked | knows) "$command" "$@" ;;
 caught-up) caught_up "$@" ;;
 redis-end) end_spawned "redis-$1" ;;
 redis-cli) cli "$@" ;;
