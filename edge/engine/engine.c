@@ -55,7 +55,7 @@ engine_configure(struct engine *engine, struct conf *conf)
     snapshot_unref(&old);
 }
 
-static struct snapshot *
+struct snapshot *
 engine_snapshot(struct engine *engine)
 {
     pthread_mutex_lock(&engine->mutex);

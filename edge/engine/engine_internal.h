@@ -34,6 +34,8 @@ struct snapshot {
     struct policy *policies; /* by the index of conf->routes */
 };
 
+struct object;
+
 struct engine {
     struct engine_parts parts;
     struct flight_table *flights;
@@ -67,11 +69,25 @@ struct worker {
 struct snapshot *snapshot_new(struct conf *conf, const struct snapshot *old);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot **snapshot);
+/* The one in force; a reference. Any thread. */
+struct snapshot *engine_snapshot(struct engine *engine);
 struct snapshot_use *snapshot_use_ref(struct snapshot_use *use);
 void snapshot_use_unref(struct snapshot_use **use);
 /* The policy of the route that a request takes; NULL when none matches. */
 const struct policy *snapshot_find(const struct snapshot *snapshot,
                                    struct span host, struct span path,
                                    struct span method);
+
+/* What an object is judged by. */
+struct found_ask {
+    const struct policy *policy;
+    const struct cache_control *cc; /* the request's */
+    enum validity validity;
+    uint64_t now_ns;
+    bool on_error; /* the origin could not be reached */
+};
+/* Fills in what plan_decide asks of a stored object. */
+void found_of_object(struct plan_found *found, const struct object *object,
+                     const struct found_ask *ask);
 
 #endif

@@ -36,16 +36,6 @@ struct explaining {
     struct plan plan;
 };
 
-static struct snapshot *
-snapshot_now(struct engine *engine)
-{
-    pthread_mutex_lock(&engine->mutex);
-    struct snapshot *snapshot = snapshot_ref(engine->snapshot);
-
-    pthread_mutex_unlock(&engine->mutex);
-    return snapshot;
-}
-
 /* ---- looking ---- */
 
 static void
@@ -63,21 +53,16 @@ find_object(struct explaining *e)
         found->fill = flight_running(e->engine->flights, e->key.hash);
         return;
     }
-    const struct caching *caching = &object->caching;
-    uint64_t age_s = caching_age_s(caching, object->received_ns, e->now_ns);
     struct inval_subject subject = {object->key.host, object->key.path_query,
                                     object->tags, object->tag_count};
+    struct found_ask ask = {
+        .policy = e->policy,
+        .cc = &e->cc,
+        .validity = inval_check(inval, &subject, object->position),
+        .now_ns = e->now_ns,
+    };
 
-    found->object = true;
-    found->validity = inval_check(inval, &subject, object->position);
-    found->freshness = caching_freshness(caching, age_s, &e->cc);
-    found->revalidate_always = caching->revalidate_always;
-    found->may_swr = !caching->forbids_stale && caching->swr_s > 0 &&
-                     caching_staleness_s(caching, age_s) <= caching->swr_s;
-    found->stale_usable =
-        caching_stale_usable(caching, age_s, e->policy->max_stale_s, false);
-    found->validator = caching->has_etag || caching->has_last_modified;
-    found->strong_validator = caching->etag_strong;
+    found_of_object(&e->found, object, &ask);
 }
 
 static void
@@ -369,7 +354,7 @@ engine_explain(struct engine *engine, const struct explain_request *ask,
         buf_add_text(out, why);
         return false;
     }
-    e.snapshot = snapshot_now(engine);
+    e.snapshot = engine_snapshot(engine);
     e.policy =
         snapshot_find(e.snapshot, e.target.host, e.target.path, ask->method);
     explain(&e, out);
@@ -386,7 +371,7 @@ engine_subject(struct engine *engine, struct span url, struct buf *scratch,
 
     if (why != NULL)
         return why;
-    struct snapshot *snapshot = snapshot_now(engine);
+    struct snapshot *snapshot = engine_snapshot(engine);
     const struct policy *policy =
         snapshot_find(snapshot, target.host, target.path, SPAN("GET"));
 

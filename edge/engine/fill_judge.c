@@ -134,8 +134,7 @@ settle_body(struct fill *fill)
         fill->length > 0 && !fill->no_body ? (uint64_t)fill->length : 0;
 
     fill->keeps = fill->store && fill->caching.storable &&
-                  fill->status != 206 && !fill->resuming &&
-                  expected <= max;
+                  fill->status != 206 && !fill->resuming && expected <= max;
     if (fill->keeps && expected > 0) {
         if (store_reserve(store, (size_t)expected))
             fill->reserved = (size_t)expected;

@@ -103,21 +103,15 @@ validity_of(struct tx *tx, struct object *object)
 static void
 judge_object(struct tx *tx, struct object *object)
 {
-    struct plan_found *found = &tx->found;
-    const struct caching *caching = &object->caching;
-    uint64_t age_s = caching_age_s(caching, object->received_ns, tx->now_ns);
-    uint64_t staleness = caching_staleness_s(caching, age_s);
+    struct found_ask ask = {
+        .policy = tx->policy,
+        .cc = &tx->cc,
+        .validity = validity_of(tx, object),
+        .now_ns = tx->now_ns,
+        .on_error = tx->tried.origin,
+    };
 
-    found->object = true;
-    found->validity = validity_of(tx, object);
-    found->freshness = caching_freshness(caching, age_s, &tx->cc);
-    found->revalidate_always = caching->revalidate_always;
-    found->may_swr = !caching->forbids_stale && caching->swr_s > 0 &&
-                     staleness <= caching->swr_s;
-    found->stale_usable = caching_stale_usable(
-        caching, age_s, tx->policy->max_stale_s, tx->tried.origin);
-    found->validator = caching->has_etag || caching->has_last_modified;
-    found->strong_validator = caching->etag_strong;
+    found_of_object(&tx->found, object, &ask);
 }
 
 void

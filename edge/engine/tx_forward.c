@@ -148,9 +148,8 @@ static bool
 stored_since(struct tx *tx)
 {
     bool others;
-    struct object *now =
-        store_find(tx->worker->engine->parts.store, &tx->key,
-                   tx->request->fields, &others);
+    struct object *now = store_find(tx->worker->engine->parts.store, &tx->key,
+                                    tx->request->fields, &others);
 
     return now != NULL && now != tx->object && tx->relooks++ < RELOOKS_MAX;
 }

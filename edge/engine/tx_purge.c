@@ -96,7 +96,6 @@ answer_purge(struct tx *tx, const struct purge_result *result)
 
     tx->cache = "own";
     if (result->outcome == PURGE_LOCAL) {
-        counter_add(COUNTER_INVAL_FAILED, 1);
         tx_fail(tx, 503, result->why);
         return;
     }

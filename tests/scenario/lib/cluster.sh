@@ -212,18 +212,7 @@ at_end()
     [ "$(value "$1" "atlas_stream_position{site=\"$2\"}")" = "${last%-*}" ]
 }
 
-caught_would_ask()
-{
-    admin "$1" /v1/explain -G --data-urlencode "url=$2" |
-        jq -r '.. | objects | .peers? // empty | .[].node' | grep -qx "$3"
-}
-
-knows()
-{
-    wait_for would_ask "$@" || fail "$1 does not know that $3 holds $2"
-}
-
-up()
+caught_up()
 {
     local node site
     for node in "$@"; do
@@ -233,6 +222,17 @@ up()
                 fail "$node does not read the stream of $site"
         done
     done
+}
+
+would_ask()
+{
+    admin "$1" /v1/explain -G --data-urlencode "url=$2" |
+        jq -r '.. | objects | .peers? // empty | .[].node' | grep -qx "$3"
+}
+
+knows()
+{
+    wait_for would_ask "$@" || fail "$1 does not know that $3 holds $2"
 }
 
 up()
