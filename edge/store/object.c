@@ -9,9 +9,6 @@
 
 #define OBJECT_TAG 0x6f626a31 /* "obj1" */
 
-/* A node's share of the table's buckets: 16 bytes each, and up to two of them
- * for each node just after the table has grown. */
-#define INDEX_SHARE 32
 /* What malloc adds to a block: its header, and rounding. */
 #define BLOCK_SLACK 16
 
@@ -160,7 +157,7 @@ size_t
 object_cost(const struct object *object)
 {
     struct object *block = (struct object *)(uintptr_t)object;
-    size_t cost = malloc_usable_size(block) + sizeof(size_t) + INDEX_SHARE +
+    size_t cost = malloc_usable_size(block) + sizeof(size_t) +
                   pack_cost(object->fields) + BLOCK_SLACK;
 
     if (object->vary != NULL)

@@ -8,9 +8,12 @@
 #include "marks_internal.h"
 #include "store_internal.h"
 
-#define TABLE_SIZE_MIN 1024
-
-/* The store's own tables, as parts of the budget. */
+/* The store's own tables, as parts of the budget. A bucket of the index for
+ * each 2 KiB: with the smallest objects there are two or three to a bucket. */
+#define TABLE_SHARE 2048
+#define TABLE_SIZE_MIN 64
+#define TABLE_SIZE_MAX ((size_t)1 << 26)
+#define BUCKET_BYTES 16
 #define BLOOM_SHARE 512 /* one slot, one byte, each so many bytes */
 #define GHOST_SHARE 128
 #define MARKS_SHARE 512
@@ -58,12 +61,15 @@ store_new(size_t budget, size_t max_object)
                                 ENTRIES_MIN, SIZE_MAX / 4);
     size_t marks = power_within(store->budget / MARKS_SHARE / ENTRY_BYTES,
                                 ENTRIES_MIN, MARKS_MAX);
+    size_t buckets = power_within(store->budget / TABLE_SHARE, TABLE_SIZE_MIN,
+                                  TABLE_SIZE_MAX);
 
-    store->table = table_new(TABLE_SIZE_MIN);
+    store->table = table_new(buckets);
     store->bloom = bloom_new(bloom);
     store->ghost = ghost_new(ghost);
     store->marks = marks_new(marks);
-    store->fixed = bloom + (ghost + marks) * ENTRY_BYTES + sizeof(*store);
+    store->fixed = bloom + (ghost + marks) * ENTRY_BYTES +
+                   buckets * BUCKET_BYTES + sizeof(*store);
     store->slack = room_slack_min(store);
     store->account = mem_zalloc(sizeof(*store->account));
     atomic_init(&store->account->holders, 1);

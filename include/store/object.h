@@ -100,8 +100,8 @@ bool object_try_ref(struct object *object);
  * threads that are registered for grace periods. NULL is ignored. */
 void object_unref(struct object **object);
 
-/* Bytes that the object costs: struct, key, tags, fields, vary, body, its
- * share of the index and what malloc rounds up. For an object that is not in
+/* Bytes that the object costs: struct, key, tags, fields, vary, body
+ * and what malloc rounds up. For an object that is not in
  * a store yet; in one, the store charges what it had on insertion. */
 size_t object_cost(const struct object *object);
 

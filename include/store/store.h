@@ -44,8 +44,9 @@ struct store *store_new(size_t budget, size_t max_object);
 /* Nobody may use the store any more. Objects that others hold live on. Waits
  * for a grace period. */
 void store_free(struct store **store);
-/* New bounds; evicts at once what no longer fits. The sizes of the bloom
- * filter and of the uncacheable marks stay as they were. */
+/* New bounds; evicts at once what no longer fits. The store's own tables
+ * (index, bloom filter, ghost, uncacheable marks) keep the size that the first
+ * budget gave them. */
 void store_resize(struct store *store, size_t budget, size_t max_object);
 
 /* ---- reading: no locks ---- */
