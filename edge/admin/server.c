@@ -12,14 +12,15 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "http/guard.h"
-#include "listen_internal.h"
 #include "server_internal.h"
 
 #define TICK_MS 1000
+#define BACKLOG 128
 #define POOL_BYTES ((size_t)32 * 1024)
 #define CONNECTIONS_MAX 256u
 #define FIELDS_MAX 100
@@ -415,7 +416,8 @@ server_new(struct loop *loop, const char *listen, const struct server_ops *ops,
            void *arg, char *why, size_t size)
 {
     struct server *server = mem_zalloc(sizeof(*server));
-    int fd = listen_open(listen, server->address, why, size);
+    struct listen_options options = {"admin.listen", false, BACKLOG};
+    int fd = listen_open(listen, &options, server->address, why, size);
 
     if (fd < 0) {
         free(server);

@@ -18,6 +18,8 @@
 #define PIECE_MIN 4096
 #define PIECE_MAX (256 * 1024)
 #define PIECE_WHOLE (64 * 1024 * 1024) /* expected lengths up to this: one */
+#define WINDOW_PIECES                                                          \
+    8 /* a window is made of so many, since one is freed whole */
 
 struct piece {
     struct piece *next;
@@ -110,13 +112,16 @@ static size_t
 piece_size(const struct blob *blob, size_t need)
 {
     size_t size = blob->last ? blob->last->cap * 2 : PIECE_MIN;
+    size_t max = PIECE_MAX;
     uint64_t len = atomic_load(&blob->len);
 
+    if (blob->window > 0 && blob->window / WINDOW_PIECES < max)
+        max = blob->window / WINDOW_PIECES;
     if (blob->window == 0 && blob->expected > len &&
         blob->expected - len <= PIECE_WHOLE)
         size = (size_t)(blob->expected - len);
-    else if (size > PIECE_MAX)
-        size = PIECE_MAX;
+    else if (size > max)
+        size = max > PIECE_MIN ? max : PIECE_MIN;
     return size < need ? need : size;
 }
 

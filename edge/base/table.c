@@ -17,8 +17,8 @@ table_new(size_t size)
 {
     struct table *table = mem_zalloc(sizeof(*table));
 
-    table->lfht = cds_lfht_new_flavor(size, size, 0, CDS_LFHT_AUTO_RESIZE,
-                                      &urcu_qsbr_flavor, NULL);
+    table->lfht =
+        cds_lfht_new_flavor(size, size, size, 0, &urcu_qsbr_flavor, NULL);
     CHECK(table->lfht != NULL);
     return table;
 }

@@ -297,6 +297,17 @@ inval_bytes(const struct inval *inval)
 
 /* ---- life ---- */
 
+/* A bucket for each node there can be: a power of two, from above. */
+static size_t
+buckets_for(size_t nodes_max)
+{
+    size_t size = 1024;
+
+    while (size < nodes_max)
+        size *= 2;
+    return size;
+}
+
 struct inval *
 inval_new(size_t budget_bytes)
 {
@@ -309,7 +320,7 @@ inval_new(size_t budget_bytes)
     inval->next = 1;
     atomic_init(&inval->seq, 1);
     atomic_init(&inval->floor, 1);
-    inval->table = table_new(1024);
+    inval->table = table_new(buckets_for(inval->nodes_max));
     list_init(&inval->by_age);
     atomic_init(&inval->lengths, mem_zalloc(sizeof(struct inval_lengths)));
     inval_view_publish(inval);

@@ -310,7 +310,7 @@ why_refused(const struct fill *fill, const struct fetch_head *head,
     if (fill->strict && age.ptr != NULL &&
         (!span_u64(age, UINT64_MAX, &age_s) || age_s > 0))
         return "a cache before the origin answered a strict read (Age over 0)";
-    if (head->status == 304 && fill->shared)
+    if (head->status == 304 && fill->shared && fill->base == NULL)
         return "a 304 to a request without validators";
     if (fill->resuming)
         return why_not_resume(fill, head, fields);
@@ -323,21 +323,18 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     struct fields fields = {0};
     struct buf scratch = {0};
     char date[DATE_SIZE];
+    const char *why;
 
     fields_of_head(fill, head, &fields, &scratch, date);
     if (fill->peer_count > 0 && !fill_judge_peer(fill, head)) {
         /* It has none: on_done asks the next one. */
+    } else if ((why = why_refused(fill, head, &fields)) != NULL) {
+        fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
     } else if (head->status == 304 && fill->base != NULL) {
         judge_not_modified(fill, &fields);
     } else {
-        const char *why = why_refused(fill, head, &fields);
-
-        if (why != NULL) {
-            fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
-        } else {
-            caching_of_fill(fill, head->status, &fields, &fill->caching);
-            accept_response(fill, head, &fields);
-        }
+        caching_of_fill(fill, head->status, &fields, &fill->caching);
+        accept_response(fill, head, &fields);
     }
     fields_fini(&fields);
     buf_fini(&scratch);

@@ -538,6 +538,8 @@ tx_answer(struct tx *tx, unsigned status, const char *type, struct span body,
     reply.length = (int64_t)body.len;
     reply.body = tx->ask.head || body.len == 0 ? TX_BODY_NONE : TX_BODY_FLAT;
     reply.flat = body;
+    /* What follows a malformed request may be no request. */
+    reply.close = status == 400 || status == 414;
     cache_status.detail = more == NULL ? NULL : detail_of(tx);
     tx_reply(tx, &reply, &fields, &cache_status);
     fields_fini(&fields);

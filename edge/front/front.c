@@ -1,102 +1,40 @@
 /* The workers together: addresses, threads, the way out. */
 #include "front/front.h"
 
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
+#include "base/listen.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "front_internal.h"
 
-static bool
-split_address(const char *text, char host[256], char port[8])
-{
-    const char *colon = strrchr(text, ':');
-    size_t len = colon ? (size_t)(colon - text) : 0;
-
-    if (colon == NULL || strlen(colon + 1) > 5)
-        return false;
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-        text++;
-        len -= 2;
-    }
-    if (len >= 256)
-        return false;
-    memcpy(host, text, len);
-    host[len] = '\0';
-    snprintf(port, 8, "%s", colon + 1);
-    return true;
-}
-
-static bool
-resolve(const char *text, struct sockaddr_storage *address, socklen_t *len,
-        char *why, size_t size)
-{
-    struct addrinfo hints = {
-        .ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_PASSIVE,
-    };
-    struct addrinfo *found;
-    char host[256];
-    char port[8];
-
-    if (!split_address(text, host, port)) {
-        snprintf(why, size, "listen \"%s\" is no host:port", text);
-        return false;
-    }
-    int code = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
-
-    if (code != 0) {
-        snprintf(why, size, "listen \"%s\": %s", text, gai_strerror(code));
-        return false;
-    }
-    memcpy(address, found->ai_addr, found->ai_addrlen);
-    *len = found->ai_addrlen;
-    freeaddrinfo(found);
-    return true;
-}
-
-static void
-add_address(struct front *front, const struct sockaddr_storage *address,
-            socklen_t len)
-{
-    char host[INET6_ADDRSTRLEN + 32];
-    char port[8];
-    bool v6 = address->ss_family == AF_INET6;
-
-    CHECK(getnameinfo((const struct sockaddr *)address, len, host, sizeof(host),
-                      port, sizeof(port),
-                      NI_NUMERICHOST | NI_NUMERICSERV) == 0);
-    front->addresses = mem_realloc(front->addresses,
-                                   (front->address_count + 1) * sizeof(char *));
-    front->addresses[front->address_count++] =
-        mem_printf(v6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-/* Every worker binds the address; the first may choose the port. */
+/* Every worker binds the address. A socket that does not share it goes first:
+ * it finds a free port where any will do, and finds out whether another
+ * process (a second edge, say) is there already, which the sharing ones would
+ * not mind. */
 static bool
 listen_on(struct front *front, const char *text, char *why, size_t size)
 {
-    struct sockaddr_storage address;
-    socklen_t len;
-    char reason[256];
+    struct listen_options options = {"listen", false, FRONT_BACKLOG};
+    char address[LISTEN_ADDRESS_SIZE];
+    int probe = listen_open(text, &options, address, why, size);
 
-    if (!resolve(text, &address, &len, why, size))
+    if (probe < 0)
         return false;
+    close(probe);
+    options.share = true;
+    text = address;
     for (size_t i = 0; i < front->worker_count; i++) {
-        if (!front_worker_listen(front->workers[i], &address, len, reason,
-                                 sizeof(reason))) {
-            snprintf(why, size,
-                     "cannot listen on \"%s\": %s (is another server using "
-                     "it? change \"listen\")",
-                     text, reason);
+        int fd = listen_open(text, &options, address, why, size);
+
+        if (fd < 0)
             return false;
-        }
+        front_worker_listen(front->workers[i], fd);
     }
-    add_address(front, &address, len);
+    front->addresses = mem_realloc(front->addresses,
+                                   (front->address_count + 1) * sizeof(char *));
+    front->addresses[front->address_count++] = mem_strdup(address);
     return true;
 }
 

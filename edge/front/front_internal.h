@@ -17,6 +17,7 @@
 #include "http/fields.h"
 
 #define FRONT_FIELDS_MAX 256
+#define FRONT_BACKLOG 4096
 /* A request's body that nobody wants is read to its end up to this, so that
  * the client sees the answer; a longer one is cut. */
 #define FRONT_DISCARD_MAX ((uint64_t)1024 * 1024)
@@ -128,11 +129,8 @@ struct request {
 
 struct front_worker *front_worker_new(struct front *front, unsigned index,
                                       const struct conf *conf);
-/* Binds one address. The port of *address is filled in when it was 0. False:
- * `why` says it. */
-bool front_worker_listen(struct front_worker *worker,
-                         struct sockaddr_storage *address, socklen_t len,
-                         char *why, size_t size);
+/* Takes over a listening socket. Before front_worker_run. */
+void front_worker_listen(struct front_worker *worker, int fd);
 /* Starts the thread; returns once it is ready to serve. */
 void front_worker_run(struct front_worker *worker);
 /* Any thread: stop accepting, answer what is under way, cut the rest at the

@@ -3,7 +3,6 @@
  * loop waits and after, whenever its epoll says so or a request was resumed
  * since; while it says that it has work left, the loop does not wait.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include "front_internal.h"
 
 #define TICK_MS 1000
-#define BACKLOG 4096
 #define POOL_BYTES ((size_t)32 * 1024)
 
 static size_t
@@ -227,36 +225,14 @@ front_worker_new(struct front *front, unsigned index, const struct conf *conf)
     return worker;
 }
 
-bool
-front_worker_listen(struct front_worker *worker,
-                    struct sockaddr_storage *address, socklen_t len, char *why,
-                    size_t size)
+void
+front_worker_listen(struct front_worker *worker, int fd)
 {
-    int on = 1;
-    int fd = socket(address->ss_family,
-                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        snprintf(why, size, "socket: %s", strerror(errno));
-        return false;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    if (address->ss_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)address, len) != 0 ||
-        listen(fd, BACKLOG) != 0) {
-        snprintf(why, size, "%s", strerror(errno));
-        close(fd);
-        return false;
-    }
-    getsockname(fd, (struct sockaddr *)address, &len);
     worker->listeners =
         mem_realloc(worker->listeners,
                     (worker->listener_count + 1) * sizeof(*worker->listeners));
     worker->listeners[worker->listener_count++] =
         (struct listener){.worker = worker, .fd = fd};
-    return true;
 }
 
 struct starting {

@@ -22,7 +22,10 @@ struct table_node {
     uint64_t hash;
 };
 
-/* Grows and shrinks by itself from `size` buckets (a power of two). */
+/* A fixed number of buckets, a power of two, 8 bytes each and more: choose it
+ * by the most nodes there can be. (Left to itself, liburcu's table grows by the
+ * longest chain it meets: a million nodes took gigabytes of buckets; and its
+ * growing can stop for good.) */
 struct table *table_new(size_t size);
 /* The table must be empty, and nobody may use it any more. */
 void table_free(struct table **table);

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034
 # How each server is started and found; read by tests/bench/run.
 #
 # A server NAME has a function start_NAME, which starts it on the server's core
@@ -15,6 +16,7 @@ fill() { # TEMPLATE OUTPUT
         -e "s|@LISTEN@|$address:$((port + $3))|" \
         -e "s|@LISTEN_PASS@|$address:$((port + $3 + 1))|" \
         -e "s|@ADMIN@|$address:$((port + $3 + 1))|" \
+        -e "s|@LOG@|$out/access.log|" \
         -e "s|@ORIGIN@|$address:$port|" -e "s|@ORIGIN_HOST@|$address|" \
         -e "s|@ORIGIN_PORT@|$port|" "$here/$1" >"$scratch/$2"
 }

@@ -8,9 +8,9 @@
 
 struct client {
     int port;
-    int fd;     /* -1: none yet */
-    bool fresh; /* nothing was answered on this connection yet */
-    bool check; /* the body must be the origin's pattern */
+    int fd;            /* -1: none yet */
+    bool fresh;        /* nothing was answered on this connection yet */
+    bool check;        /* the body must be the origin's pattern */
     uint32_t pause_us; /* between two reads: a slow reader */
     struct response response;
     uint64_t bytes;

@@ -96,8 +96,7 @@ driver_threads(unsigned count, const struct node *node,
         thread->client.fd = -1;
         thread->index = i;
         thread->step = step;
-        CHECK(pthread_create(&thread->thread, NULL, thread_main, thread) ==
-              0);
+        CHECK(pthread_create(&thread->thread, NULL, thread_main, thread) == 0);
     }
 }
 
@@ -118,11 +117,9 @@ driver_fail(const struct thread *thread, const char *target, int status)
     uint64_t n = atomic_fetch_add(&load.failures, 1);
 
     if (n < 10)
-        fprintf(stderr, "driver: %s: status %d%s, %llu bytes: %.100s\n",
-                target, status,
-                thread->client.wrong ? " (a wrong body)" : "",
-                (unsigned long long)thread->client.bytes,
-                thread->client.text);
+        fprintf(stderr, "driver: %s: status %d%s, %llu bytes: %.100s\n", target,
+                status, thread->client.wrong ? " (a wrong body)" : "",
+                (unsigned long long)thread->client.bytes, thread->client.text);
 }
 
 void
@@ -155,11 +152,10 @@ driver_check_end(struct node *node)
 
     if (code != 0)
         load.exit_code = code;
-    load.reports += node_said(node, "ThreadSanitizer") +
-                    node_said(node, "AddressSanitizer") +
-                    node_said(node, "LeakSanitizer") +
-                    node_said(node, "runtime error") +
-                    node_said(node, "broken invariant");
+    load.reports +=
+        node_said(node, "ThreadSanitizer") +
+        node_said(node, "AddressSanitizer") + node_said(node, "LeakSanitizer") +
+        node_said(node, "runtime error") + node_said(node, "broken invariant");
 }
 
 /* ---- the command line ---- */
@@ -168,8 +164,10 @@ static const struct scenario {
     const char *name;
     void (*run)(void);
 } scenarios[] = {
-    {"coalesce", scenario_coalesce}, {"purge", scenario_purge},
-    {"reload", scenario_reload},     {"shutdown", scenario_shutdown},
+    {"coalesce", scenario_coalesce},
+    {"purge", scenario_purge},
+    {"reload", scenario_reload},
+    {"shutdown", scenario_shutdown},
 };
 
 static bool

@@ -159,8 +159,7 @@ parse_head(struct asking *a)
     unsigned long key;
     const char *target = strchr(a->head, ' ');
 
-    if (target == NULL ||
-        sscanf(target, " /%15[a-z]/%lu", a->kind, &key) != 2)
+    if (target == NULL || sscanf(target, " /%15[a-z]/%lu", a->kind, &key) != 2)
         return false;
     a->key = key % ORIGIN_KEYS;
     a->hold = (uint32_t)parameter(target, "hold=", 0);
@@ -277,10 +276,9 @@ answer_small(struct asking *a, uint64_t version)
     char body[128];
     char text[512];
     bool private = strcmp(a->kind, "private") == 0;
-    int body_len = snprintf(
-        body, sizeof(body), "v %llu n %zu s %llu\n",
-        (unsigned long long)version, a->key,
-        (unsigned long long)atomic_fetch_add(&serial, 1));
+    int body_len = snprintf(body, sizeof(body), "v %llu n %zu s %llu\n",
+                            (unsigned long long)version, a->key,
+                            (unsigned long long)atomic_fetch_add(&serial, 1));
 
     if (strcmp(a->kind, "chunked") == 0)
         return answer_chunked(a, body, (size_t)body_len);
@@ -368,8 +366,7 @@ origin_start(void)
     CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0);
     CHECK(listen(fd, 4096) == 0);
     CHECK(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    CHECK(pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)fd) ==
-          0);
+    CHECK(pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)fd) == 0);
     pthread_detach(thread);
     return ntohs(address.sin_port);
 }

@@ -174,8 +174,12 @@ static void
 mixed_step(struct thread *thread)
 {
     static const char *const forms[] = {
-        "/k/%u?hold=2000",  "/once/%u?hold=2000", "/chunked/%u?pause=1000",
-        "/private/%u",      "/cp/%u",             "/big/%u?len=300000",
+        "/k/%u?hold=2000",
+        "/once/%u?hold=2000",
+        "/chunked/%u?pause=1000",
+        "/private/%u",
+        "/cp/%u",
+        "/big/%u?len=300000",
         "/stream/%u?len=300000",
     };
     struct client *c = &thread->client;

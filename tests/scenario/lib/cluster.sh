@@ -11,6 +11,7 @@
 #   cluster.sh redis-end SITE     and end it
 #   cluster.sh redis-cli SITE ... a command for it
 #   cluster.sh start NODE [JSON]  one node; JSON goes over its configuration
+#   cluster.sh reload NODE JSON   another configuration for it
 #   cluster.sh relay NODE MS      a relay before the node; MS each way. Start it
 #                                 first: the node then advertises it
 #   cluster.sh signal NAME SIG    to a node, or to what spawn started
@@ -18,6 +19,8 @@
 #   cluster.sh caught-up NODE...  waits until each has read every stream to its
 #                                 present end
 #   cluster.sh knows NODE URL HOLDER   waits until NODE would ask HOLDER for it
+#   cluster.sh nearest NODE URL HOLDER...   waits until it would ask them, in
+#                                 this order
 #   cluster.sh spawn NAME ...     runs a program in the background; what it
 #                                 prints goes to $WORK/NAME.out
 #   cluster.sh end NAME           ends it
@@ -168,6 +171,8 @@ config()
 
 start() { edge start "$1" "$(config "$@")"; }
 
+reload() { edge reload "$1" "$(config "$@")"; }
+
 address() { echo "http://$IP:810$(number_of "$1")"; }
 
 admin()
@@ -227,12 +232,27 @@ caught_up()
 would_ask()
 {
     admin "$1" /v1/explain -G --data-urlencode "url=$2" |
-        jq -r '.. | objects | .peers? // empty | .[].node' | grep -qx "$3"
+        jq -r '.. | objects | .peers? // empty | .[].node'
+}
+
+would_ask_one() { would_ask "$1" "$2" | grep -x "$3"; }
+
+would_ask_all()
+{
+    local node=$1 url=$2
+    shift 2
+    [ "$(would_ask "$node" "$url" | xargs)" = "$*" ]
+}
+
+nearest()
+{
+    wait_for would_ask_all "$@" ||
+        fail "$1 would ask: $(would_ask "$1" "$2" | xargs)"
 }
 
 knows()
 {
-    wait_for would_ask "$@" || fail "$1 does not know that $3 holds $2"
+    wait_for would_ask_one "$@" || fail "$1 does not know that $3 holds $2"
 }
 
 up()
@@ -280,7 +300,7 @@ command=${1:-}
 shift || fail "which command?"
 case $command in
 spawn | signal | redis | sites | start | admin | get | value | up | synced | \
-    relay | origin | asked | knows) "$command" "$@" ;;
+    relay | origin | asked | knows | reload | nearest) "$command" "$@" ;;
 caught-up) caught_up "$@" ;;
 redis-end) end_spawned "redis-$1" ;;
 redis-cli) cli "$@" ;;

@@ -28,8 +28,8 @@ test_adding(void **state)
     buf_add_u64(&buf, UINT64_MAX);
     buf_add_span(&buf, SPAN_NONE);
     buf_add_span(&buf, SPAN("\0!"));
-    assert_int_equal(buf.len, 25);
-    assert_memory_equal(buf.data, "n=0 18446744073709551615\0!", 25);
+    assert_int_equal(buf.len, 26);
+    assert_memory_equal(buf.data, "n=0 18446744073709551615\0!", 26);
     assert_int_equal(buf.data[buf.len], 0);
     size_t cap = buf.cap;
 

@@ -94,10 +94,7 @@ test_split(void **state)
         const char *text;
         const char *parts[4];
     } rows[] = {
-        {"a,,b", {"a", "", "b"}},
-        {"", {""}},
-        {",", {"", ""}},
-        {"a", {"a"}},
+        {"a,,b", {"a", "", "b"}}, {"", {""}}, {",", {"", ""}}, {"a", {"a"}},
         {"a,b,", {"a", "b", ""}},
     };
     struct span none = SPAN_NONE;

@@ -1,16 +1,13 @@
-#include "listen_internal.h"
+#include "base/listen.h"
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
-
-#define BACKLOG 128
 
 static bool
 split(const char *text, char host[256], char port[8])
@@ -50,7 +47,7 @@ remedy(int error)
 }
 
 static int
-open_at(const struct addrinfo *info)
+open_at(const struct addrinfo *info, const struct listen_options *options)
 {
     int on = 1;
     int fd =
@@ -59,10 +56,12 @@ open_at(const struct addrinfo *info)
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (options->share)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
-        listen(fd, BACKLOG) == 0)
+        listen(fd, options->backlog) == 0)
         return fd;
     int error = errno;
 
@@ -87,8 +86,8 @@ write_address(int fd, char address[LISTEN_ADDRESS_SIZE])
 }
 
 int
-listen_open(const char *text, char address[LISTEN_ADDRESS_SIZE], char *why,
-            size_t size)
+listen_open(const char *text, const struct listen_options *options,
+            char address[LISTEN_ADDRESS_SIZE], char *why, size_t size)
 {
     struct addrinfo hints = {
         .ai_family = AF_UNSPEC,
@@ -100,21 +99,21 @@ listen_open(const char *text, char address[LISTEN_ADDRESS_SIZE], char *why,
     char port[8];
 
     if (!split(text, host, port)) {
-        snprintf(why, size, "admin.listen \"%s\" is no host:port", text);
+        snprintf(why, size, "%s \"%s\" is no host:port", options->option, text);
         return -1;
     }
     int code = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
 
     if (code != 0) {
-        snprintf(why, size, "admin.listen \"%s\": %s", text,
+        snprintf(why, size, "%s \"%s\": %s", options->option, text,
                  gai_strerror(code));
         return -1;
     }
-    int fd = open_at(found);
+    int fd = open_at(found, options);
 
     if (fd < 0)
-        snprintf(why, size, "cannot listen on admin.listen \"%s\": %s; %s",
-                 text, strerror(errno), remedy(errno));
+        snprintf(why, size, "cannot listen on %s \"%s\": %s; %s",
+                 options->option, text, strerror(errno), remedy(errno));
     else
         write_address(fd, address);
     freeaddrinfo(found);
