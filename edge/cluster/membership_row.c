@@ -118,7 +118,8 @@ membership_url_valid(struct span url)
     rest = span_sub(rest, end, rest.len);
     if (rest.len == 0)
         return true;
-    return rest.ptr[0] == ':' && rest.len <= 6 && rest.ptr[1] != '0' &&
+    return rest.ptr[0] == ':' && rest.len >= 2 && rest.len <= 6 &&
+           rest.ptr[1] != '0' &&
            span_u64(span_sub(rest, 1, rest.len), UINT64_MAX, &port) &&
            port >= 1 && port <= 65535;
 }

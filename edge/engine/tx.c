@@ -526,6 +526,18 @@ tx_upload_end(struct tx *tx)
         fill_upload_end(tx->fill);
 }
 
+void
+tx_refuse(struct tx *tx, unsigned status, const char *why)
+{
+    TAG_CHECK(tx, TX_TAG);
+    if (tx->replied || tx->waits != TX_WAITS_FILL)
+        return;
+    tx->waits = TX_WAITS_NOT;
+    tx_drop_fill(tx);
+    counter_add(COUNTER_REQUESTS_BAD, 1);
+    tx_fail(tx, status, why);
+}
+
 /* ---- the end ---- */
 
 static void

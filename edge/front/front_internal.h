@@ -118,8 +118,9 @@ struct request {
     bool watched;
     bool discarding; /* the rest of its body is thrown away */
     uint64_t discarded;
-    uint64_t sent;   /* of a streamed body */
-    uint64_t length; /* of one that is not streamed */
+    uint64_t received; /* of its body, and passed on */
+    uint64_t sent;     /* of a streamed body */
+    uint64_t length;   /* of one that is not streamed */
     bool streamed;
 };
 

@@ -212,6 +212,9 @@ refuse(struct request *request, unsigned status, const char *why)
     request->tx_request.refuse_why = why;
 }
 
+static const char body_too_large[] =
+    "the request's body is over limits.max_body";
+
 /* Fills in the request's head; what is wrong with it is in refuse_status. */
 static void
 read_head(struct request *request, const char *method, const char *version)
@@ -243,7 +246,7 @@ read_head(struct request *request, const char *method, const char *version)
     head->body_len = guard.body == GUARD_BODY_CHUNKED ? -1 : guard.body_len;
     if (request->worker->max_body > 0 && head->body_len > 0 &&
         (uint64_t)head->body_len > request->worker->max_body)
-        refuse(request, 413, "the request's body is over limits.max_body");
+        refuse(request, 413, body_too_large);
 }
 
 static void
@@ -286,6 +289,13 @@ take_body(struct request *request, const char *data, size_t *len)
 
     if (request->discarding || request->response != NULL)
         return discard(request, len);
+    /* One that did not say its length is counted. */
+    if (request->worker->max_body > 0 &&
+        request->received + *len > request->worker->max_body) {
+        request->discarding = true;
+        tx_refuse(request->tx, 413, body_too_large);
+        return discard(request, len);
+    }
     enum err err = tx_upload(request->tx, data, *len, &taken);
 
     counter_add(COUNTER_CLIENT_BYTES_IN, taken);
@@ -294,6 +304,7 @@ take_body(struct request *request, const char *data, size_t *len)
         return discard(request, len);
     }
     *len -= taken;
+    request->received += taken;
     if (*len > 0)
         request_suspend(request);
     return MHD_YES;

@@ -104,6 +104,9 @@ enum err tx_read(struct tx *tx, void *buffer, size_t max, size_t *len);
 enum err tx_upload(struct tx *tx, const void *data, size_t len, size_t *taken);
 /* The request's body is complete. */
 void tx_upload_end(struct tx *tx);
+/* The request's body turns out to be one that is not taken: unless an answer
+ * is on its way already, `status` is, and the upstream is given up. */
+void tx_refuse(struct tx *tx, unsigned status, const char *why);
 
 /* How a transaction ended, for the access log. */
 struct tx_end {

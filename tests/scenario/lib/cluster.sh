@@ -14,6 +14,8 @@
 #   cluster.sh reload NODE JSON   another configuration for it
 #   cluster.sh relay NODE MS      a relay before the node; MS each way. Start it
 #                                 first: the node then advertises it
+#   cluster.sh line NODE COMMAND...  one for the relay before it: delay MS, cut,
+#                                 hold, heal
 #   cluster.sh signal NAME SIG    to a node, or to what spawn started
 #   cluster.sh synced NODE...     waits as up does
 #   cluster.sh caught-up NODE...  waits until each has read every stream to its
@@ -277,6 +279,16 @@ relay()
     wait_for grep -q '^control' "$WORK/relay-$1.out"
 }
 
+line()
+{
+    local answer
+    exec 8<>"/dev/tcp/$IP/830$(number_of "$1")"
+    shift
+    echo "$*" >&8
+    read -r -t 5 answer <&8
+    [ "$answer" = ok ] || fail "the relay says: $answer"
+}
+
 # ---- the origin ----
 
 origin()
@@ -300,7 +312,7 @@ command=${1:-}
 shift || fail "which command?"
 case $command in
 spawn | signal | redis | sites | start | admin | get | value | up | synced | \
-    relay | origin | asked | knows | reload | nearest) "$command" "$@" ;;
+    relay | origin | asked | knows | reload | nearest | line) "$command" "$@" ;;
 caught-up) caught_up "$@" ;;
 redis-end) end_spawned "redis-$1" ;;
 redis-cli) cli "$@" ;;
