@@ -15,7 +15,7 @@ PKGS := libmicrohttpd libcurl hiredis jansson libuv liburcu-qsbr liburcu-cds \
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum \
 	-Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Werror
-CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -flto=auto -ffat-lto-objects
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
@@ -62,7 +62,7 @@ programs: $(addprefix $(B)/,$(PROGRAMS))
 define layer_rule
 $(B)/lib$(1).a: $(call OBJ_of,$(call SRC_layer,$(1)))
 	@mkdir -p $$(@D)
-	@rm -f $$@ && ar rcs $$@ $$^
+	@rm -f $$@ && gcc-ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
@@ -113,7 +113,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 define unit_rule
 $(B)/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(call LIB_of,$(1) $(BELOW_$(1)))
 	@mkdir -p $$(@D)
-	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcmocka -lm
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka -lm
 endef
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l))))
 
@@ -146,21 +146,23 @@ DEPS_BUILD := gcc make pkg-config libmicrohttpd-dev libcurl4-gnutls-dev \
 DEPS_TEST := libcmocka-dev varnish jq prometheus clang-format universal-ctags
 DEPS_BENCH := nginx-light varnish wrk jq curl
 
-# $(1): packages. Prints what it installs; needs root, or sudo.
+# $(1): packages. Prints what it installs; needs root, or sudo. It removes
+# nothing to make room, and what apt says goes to build/deps.log.
 define install
-	@missing=; \
-	for p in $(1); do \
-	    dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | \
-	        grep -qx installed || missing="$$missing $$p"; \
+	@have=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package} ' $(1) \
+	    2>/dev/null)"; \
+	missing=; for p in $(1); do \
+	    [[ "$$have" == *" installed:$$p "* ]] || missing+=" $$p"; \
 	done; \
-	if [ -n "$$missing" ]; then \
-	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	    mkdir -p build; echo "Installing:$$missing"; \
-	    $$sudo apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq \
-	        --no-install-recommends $$missing >build/deps.log 2>&1 || { tail -n 5 build/deps.log; \
-	        echo "These packages could not be installed:$$missing"; exit 1; }; \
-	fi
+	[ -n "$$missing" ] || exit 0; \
+	echo "Installing:$$missing"; mkdir -p build; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	{ $$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    --no-install-recommends --no-remove $$missing; } \
+	    >build/deps.log 2>&1 || { tail -n 5 build/deps.log; \
+	    echo "These could not be installed. As root, try:" \
+	        "apt-get install$$missing"; exit 1; }
 endef
 
 deps: deps-build deps-run deps-test deps-bench ## install every Debian package that is missing

@@ -191,6 +191,14 @@ peers_known(const struct peers *peers, const char *node)
     return view_by_id(current(peers), node) != NULL;
 }
 
+bool
+peers_answers(const struct peers *peers, const char *node)
+{
+    const struct peers_view *view = view_by_id(current(peers), node);
+
+    return view != NULL && view->rtt.state == RTT_UP && view->rtt.failures == 0;
+}
+
 /* An answer is never faster than the network: one that beats the estimate
  * says that the estimate is too high. */
 static void

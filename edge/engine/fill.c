@@ -156,6 +156,7 @@ fill_over(struct fill *fill)
     struct flight *flight = &fill->flight;
 
     fetch_cancel(&fill->fetch);
+    timer_free(&fill->patience);
     if (fill->reserved > 0)
         store_release(fill->worker->engine->parts.store, fill->reserved);
     fill->reserved = 0;
@@ -345,6 +346,17 @@ peer_over(struct fill *fill, const struct fetch_result *result)
             fill_keep(fill);
     }
     fill_over(fill);
+}
+
+void
+fill_peer_lost(struct fill *fill)
+{
+    fetch_cancel(&fill->fetch);
+    counter_add(COUNTER_PEER_ASKED_ERROR, 1);
+    if (!fill_ask_peer(fill)) {
+        fill_publish(fill, FILL_NO_PEER);
+        fill_over(fill);
+    }
 }
 
 static void

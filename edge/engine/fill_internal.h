@@ -104,6 +104,7 @@ struct fill {
 
     /* the exchange */
     struct fetch *fetch;
+    struct timer *patience; /* with a home node; NULL: none was asked */
     size_t peer_next;
     uint64_t tried; /* servers of the origin group */
     size_t server;  /* the one being asked */
@@ -188,6 +189,9 @@ void fill_ask_again(struct fill *fill);
 const struct fetch_ops *fill_fetch_ops(void);
 /* Asks the next peer; false when there is none. */
 bool fill_ask_peer(struct fill *fill);
+/* The peer that is being asked is taken for dead: asks the next one. The fill
+ * may be gone on return. */
+void fill_peer_lost(struct fill *fill);
 /* The answer of a peer: false when it has no copy that counts here. */
 bool fill_judge_peer(struct fill *fill, const struct fetch_head *head);
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/loop.h"
 #include "cluster/auth.h"
 #include "cluster/inval.h"
 #include "cluster/position.h"
@@ -44,6 +45,31 @@ peer_fields(struct fill *fill, const struct peer_choice *peer,
         fields_add(fields, SPAN(PEER_STALE_FIELD), SPAN("1"));
 }
 
+/* A home may wait for the origin as long as it answers its probes; one that is
+ * silent there as well keeps nobody waiting. */
+static void
+on_patience(void *arg)
+{
+    struct fill *fill = arg;
+    const struct peer_choice *peer = &fill->peers[fill->peer_next - 1];
+
+    TAG_CHECK(fill, FILL_TAG);
+    if (fill->fetch == NULL || fill->received_ns != fill->attempt_ns)
+        return; /* its head has come */
+    if (peers_answers(fill->worker->engine->parts.peers, peer->node))
+        timer_start(fill->patience, fill->snapshot->conf->peers.timeout_ms);
+    else
+        fill_peer_lost(fill);
+}
+
+static void
+watch_home(struct fill *fill)
+{
+    if (fill->patience == NULL)
+        fill->patience = timer_new(fill->worker->loop, on_patience, fill);
+    timer_start(fill->patience, fill->snapshot->conf->peers.timeout_ms);
+}
+
 bool
 fill_ask_peer(struct fill *fill)
 {
@@ -74,6 +100,10 @@ fill_ask_peer(struct fill *fill)
         fetch_start(fill->worker->fetch, &request, fill_fetch_ops(), fill);
     fields_fini(&fields);
     buf_fini(&value);
+    if (peer->kind == PEER_HOME)
+        watch_home(fill);
+    else if (fill->patience != NULL)
+        timer_stop(fill->patience);
     return true;
 }
 
@@ -86,6 +116,7 @@ counts_here(struct fill *fill, const struct fetch_head *head)
     struct position theirs;
     size_t count;
 
+    /* None: it has met no stream. That is less than any site we know. */
     if (!position_parse(fields_get(head->fields, SPAN(PEER_POSITION_FIELD)),
                         &theirs))
         return false;
@@ -114,9 +145,7 @@ fill_judge_peer(struct fill *fill, const struct fetch_head *head)
         counter_add(COUNTER_PEER_ASKED_MISS, 1);
         return false;
     }
-    if ((stale && !fill->peer_stale) ||
-        !fields_has(head->fields, SPAN(PEER_POSITION_FIELD)) ||
-        !counts_here(fill, head)) {
+    if ((stale && !fill->peer_stale) || !counts_here(fill, head)) {
         counter_add(COUNTER_PEER_ASKED_MISS, 1);
         return false;
     }

@@ -122,7 +122,8 @@ tx_find(struct tx *tx)
 
     tx_drop_object(tx);
     tx->found = (struct plan_found){0};
-    tx->now_ns = clock_boot_ns();
+    /* The first look comes right after the head was read. */
+    tx->now_ns = tx->now_ns == 0 ? tx->request->arrived_ns : clock_boot_ns();
     struct object *object =
         store_find(store, &tx->key, tx->request->fields, &tx->other_variants);
 

@@ -255,7 +255,7 @@ answer_form(struct answer *a)
     enum range_result range = RANGE_NONE;
     int64_t received_s =
         clock_wall_ms() / 1000 -
-        (int64_t)((tx->now_ns - a->object->received_ns) / NS_PER_S);
+        (int64_t)(tx->now_ns - a->object->received_ns) / (int64_t)NS_PER_S;
 
     if (conditional_evaluate(tx->request->method, tx->request->fields,
                              a->object->status, stored,
@@ -333,7 +333,7 @@ tx_deliver_object(struct tx *tx, struct object *object)
     if (a.reply.identity.object != 0 &&
         tx->ops->reply_again(tx->client, a.reply.identity)) {
         tx->replied = true;
-        tx->replied_ns = clock_boot_ns();
+        tx->replied_ns = tx->now_ns;
         tx->status = object->status;
         return;
     }

@@ -20,6 +20,7 @@ sockets_init(struct fetch_pool *pool)
 struct sock_poll {
     uv_poll_t uv;
     struct sock *sock; /* NULL once closing */
+    int polled;        /* the events that libuv polls for; 0: stopped */
 };
 
 static void on_poll(uv_poll_t *uv, int status, int events);
@@ -43,10 +44,14 @@ unpoll(struct sock *sock)
     uv_close((uv_handle_t *)&poll->uv, on_poll_closed);
 }
 
+/* libuv takes a descriptor out of epoll and puts it in again at each start:
+ * what is polled for already is left alone. */
 static void
 poll_for(struct sock *sock, int events)
 {
     sock->events = events;
+    if (sock->poll != NULL && sock->poll->polled == events)
+        return;
     if (sock->poll == NULL) {
         sock->poll = mem_zalloc(sizeof(*sock->poll));
         sock->poll->sock = sock;
@@ -54,6 +59,7 @@ poll_for(struct sock *sock, int events)
                            sock->fd) == 0);
     }
     CHECK(uv_poll_start(&sock->poll->uv, events, on_poll) == 0);
+    sock->poll->polled = events;
 }
 
 static void
@@ -166,8 +172,17 @@ on_poll(uv_poll_t *uv, int status, int events)
 
     struct fetch_pool *pool = poll->sock->pool;
 
-    if (status < 0)
+    /* Something on a connection that nobody uses: it is looked at (sock_news)
+     * before the next request goes out on it. */
+    if (poll->sock->events == 0) {
+        uv_poll_stop(&poll->uv);
+        poll->polled = 0;
+        return;
+    }
+    if (status < 0) {
         what = CURL_CSELECT_ERR; /* libuv has stopped polling */
+        poll->polled = 0;
+    }
     if (events & UV_READABLE)
         what |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
@@ -180,7 +195,8 @@ on_poll(uv_poll_t *uv, int status, int events)
     fetch_reap(pool);
 }
 
-/* A named connection will be wanted again, and its close will be told. */
+/* A named connection will be wanted again, and its close will be told: it
+ * stays polled, which costs nothing while nothing comes. */
 static void
 stop(struct sock *sock)
 {
@@ -191,8 +207,6 @@ stop(struct sock *sock)
         drop(sock); /* the resolver closes its own */
     else if (!sock->named)
         unpoll(sock);
-    else if (sock->poll != NULL)
-        uv_poll_stop(&sock->poll->uv);
 }
 
 int

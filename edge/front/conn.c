@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,6 +12,12 @@
 
 /* Accepted in one go, so that other work gets its turn. */
 #define ACCEPT_BURST 64
+
+uint64_t
+conn_now_ms(const struct front_worker *worker)
+{
+    return uv_now(loop_uv(worker->loop));
+}
 
 static void
 shed(int fd)
@@ -91,7 +96,7 @@ conn_new(struct front_worker *worker, struct MHD_Connection *mhd)
     conn->worker = worker;
     conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
                    ->connect_fd;
-    conn->since_ns = clock_boot_ns();
+    conn->since_ms = conn_now_ms(worker);
     if (address->sa_family == AF_INET6)
         memcpy(&conn->address, address, sizeof(struct sockaddr_in6));
     else
@@ -138,9 +143,9 @@ conn_kill(struct conn *conn)
  * request line to the end of the head. */
 static bool
 too_slow(const struct front_worker *worker, const struct conn *conn,
-         uint64_t now)
+         uint64_t now_ms)
 {
-    uint64_t ms = (now - conn->since_ns) / NS_PER_MS;
+    uint64_t ms = now_ms - conn->since_ms;
 
     if (conn->request == NULL)
         return ms > worker->idle_timeout_ms + worker->header_timeout_ms;
@@ -150,11 +155,11 @@ too_slow(const struct front_worker *worker, const struct conn *conn,
 void
 conn_tick(struct front_worker *worker)
 {
-    uint64_t now = clock_boot_ns();
+    uint64_t now_ms = conn_now_ms(worker);
     struct conn *conn;
 
     list_for_each (conn, &worker->conns, link) {
-        if (too_slow(worker, conn, now) ||
+        if (too_slow(worker, conn, now_ms) ||
             (worker->draining && conn->request == NULL))
             conn_kill(conn);
     }

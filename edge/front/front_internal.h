@@ -49,7 +49,8 @@ struct conn {
     int fd;
     struct sockaddr_storage address;
     struct request *request; /* NULL between requests */
-    uint64_t since_ns;       /* of the latest change of the line above */
+    uint64_t since_ms;       /* of the latest change of the line above, by the
+                              * loop's own clock: coarse, and free */
     bool dead;               /* it was shut down by us, or by the client */
 };
 
@@ -143,6 +144,9 @@ void front_worker_free(struct front_worker **worker);
 void front_worker_give_up(struct front_worker **worker);
 
 /* ---- connections ---- */
+
+/* The time of this turn of the loop, for since_ms. */
+uint64_t conn_now_ms(const struct front_worker *worker);
 
 void conn_accept(struct listener *listener);
 void conn_readable(uv_poll_t *poll, int status, int events);

@@ -126,7 +126,7 @@ request_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     request->mhd = mhd;
     request->conn = conn_of(mhd);
     request->conn->request = request;
-    request->conn->since_ns = clock_boot_ns();
+    request->conn->since_ms = conn_now_ms(request->worker);
     /* Keeps libmicrohttpd from parsing the query: thousands of arguments would
      * fill its pool, and the request would hang. */
     if (query != NULL && query[1] != '\0')
@@ -379,6 +379,6 @@ request_completed(void *cls, struct MHD_Connection *mhd, void **context,
     if (request->response != NULL)
         MHD_destroy_response(request->response);
     request->conn->request = NULL;
-    request->conn->since_ns = clock_boot_ns();
+    request->conn->since_ms = conn_now_ms(request->worker);
     request_recycle(request);
 }

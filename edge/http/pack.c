@@ -65,8 +65,11 @@ static const struct span *
 shared_name(struct span name)
 {
     for (size_t i = 0; i < ARRAY_LEN(shared_names); i++) {
-        if (span_eq(name, shared_names[i]))
-            return &shared_names[i];
+        const struct span *shared = &shared_names[i];
+
+        if (shared->len == name.len && shared->ptr[0] == name.ptr[0] &&
+            span_eq(name, *shared))
+            return shared;
     }
     return NULL;
 }

@@ -86,6 +86,8 @@ void peers_report(struct peers *peers, const char *node, bool ok,
 /* Whether a node of this id is a member now (ours is not). For the trust in
  * what a signed request says, auth_verify alone decides. */
 bool peers_known(const struct peers *peers, const char *node);
+/* Whether it is a member, up, and answered its latest probe. */
+bool peers_answers(const struct peers *peers, const char *node);
 
 /* ---- our own digest ---- */
 

@@ -164,10 +164,9 @@ static const struct scenario {
     const char *name;
     void (*run)(void);
 } scenarios[] = {
-    {"coalesce", scenario_coalesce},
-    {"purge", scenario_purge},
-    {"reload", scenario_reload},
-    {"shutdown", scenario_shutdown},
+    {"coalesce", scenario_coalesce}, {"purge", scenario_purge},
+    {"reload", scenario_reload},     {"shutdown", scenario_shutdown},
+    {"peers", scenario_peers},
 };
 
 static bool

@@ -69,5 +69,6 @@ void scenario_coalesce(void);
 void scenario_purge(void);
 void scenario_reload(void);
 void scenario_shutdown(void);
+void scenario_peers(void);
 
 #endif

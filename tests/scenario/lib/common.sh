@@ -30,7 +30,7 @@ launch()
 {
     local name=$1 ready=$2
     shift 2
-    rm -f "$WORK/$name".{rc,pid,out,err}
+    rm -f "$WORK/$name".{rc,pid,told,out,err}
     # A shell of its own stays, to keep the exit code.
     setsid bash -c '
         base=$1
@@ -49,13 +49,21 @@ launch()
     fi
 }
 
-# finish NAME: SIGTERM; fails unless it then ends, with 0, and no sanitizer had
+# terminate NAME: SIGTERM, once: a second one may come when it has let go of its
+# handlers, on the way out.
+terminate()
+{
+    [ -e "$WORK/$1.told" ] || signal TERM "$1"
+    touch "$WORK/$1.told"
+}
+
+# finish NAME: fails unless it ends after SIGTERM, with 0, and no sanitizer had
 # anything to say.
 finish()
 {
     local rc
     [ -e "$WORK/$1.pid" ] || fail "$1 was never started"
-    ended "$1" || signal TERM "$1" || true
+    ended "$1" || terminate "$1" || true
     wait_for 20 ended "$1" || fail "$1 does not end after SIGTERM"
     rc=$(cat "$WORK/$1.rc")
     if grep -E 'Sanitizer|runtime error:' "$WORK/$1.err" >&2; then

@@ -272,6 +272,8 @@ test_threads(void **state)
     uint64_t found = 0;
     (void)state;
 
+    for (; made < KEYS; made++)
+        table_add(table, &entry_new(made, made)->node, made);
     for (size_t i = 0; i < READERS + WRITERS; i++) {
         stress[i].table = table;
         stress[i].random = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
