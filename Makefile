@@ -143,7 +143,7 @@ clean: ## remove build/
 DEPS_BUILD := gcc make pkg-config libmicrohttpd-dev libcurl4-gnutls-dev \
 	libhiredis-dev libjansson-dev libuv1-dev liburcu-dev libxxhash-dev \
 	libsodium-dev
-DEPS_TEST := libcmocka-dev varnish jq prometheus clang-format universal-ctags
+DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-ctags
 DEPS_BENCH := nginx-light varnish wrk jq curl
 
 # $(1): packages. Prints what it installs; needs root, or sudo. It removes
@@ -180,3 +180,6 @@ deps-bench:
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 	    /^[a-z][a-z ]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+# What each object was made from: headers.
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

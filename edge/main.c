@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -340,6 +341,20 @@ say_addresses(const struct edge *edge)
         LOG(LOG_INFO, "admin on http://%s", admin_address(edge->admin));
 }
 
+/* From here on signals change nothing: the handles that took them are about to
+ * go, and with them the default action would come back. */
+static void
+ignore_signals(void)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        sigaddset(&set, numbers[i]);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static int
 run(struct edge *edge)
 {
@@ -360,6 +375,7 @@ run(struct edge *edge)
         front_drain(edge->front, 0, edge->loop, on_drained, edge);
         loop_run(edge->loop);
     }
+    ignore_signals();
     take_apart(edge);
     return status;
 }
