@@ -87,7 +87,7 @@ $(B)/atlas-origin: $(call OBJ_of,$(wildcard origin/*.c)) $(call LIB_of,cluster f
 
 # Small programs for tests, one file each.
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
-$(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,http base)
+$(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,cluster http base)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 tools: $(TOOLS)
@@ -96,10 +96,10 @@ tools: $(TOOLS)
 test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load
 	@tests/run
 
-quick: ## the same without what takes long (asan build only)
+quick: deps-build deps-test ## the same without what takes long (asan build only)
 	@tests/run lint unit fuzz
 
-lint unit fuzz scenario tour load: ## one part of `make test`
+lint unit fuzz scenario tour load: deps-build deps-run deps-test ## one part of `make test`
 	@tests/run $@
 
 bench: deps-build deps-bench ## ratios against nginx, Varnish and a bare loop
@@ -182,4 +182,4 @@ help: ## this list
 	    /^[a-z][a-z ]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 # What each object was made from: headers.
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/edge $(B)/origin $(B)/tests -type f -name '*.d' 2>/dev/null)
