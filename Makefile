@@ -147,7 +147,8 @@ DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-cta
 DEPS_BENCH := nginx-light varnish wrk jq curl
 
 # $(1): packages. Prints what it installs; needs root, or sudo. It removes
-# nothing to make room, and what apt says goes to build/deps.log.
+# nothing to make room, and what apt says goes to build/deps.log. Under -j
+# only one apt at a time.
 define install
 	@have=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package} ' $(1) \
 	    2>/dev/null)"; \
@@ -155,6 +156,7 @@ define install
 	    [[ "$$have" == *" installed:$$p "* ]] || missing+=" $$p"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
+	exec 9<Makefile; flock 9; \
 	echo "Installing:$$missing"; mkdir -p build; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	{ $$sudo apt-get update -qq; \

@@ -180,7 +180,10 @@ on_poll(uv_poll_t *uv, int status, int events)
         return;
     }
     if (status < 0) {
-        what = CURL_CSELECT_ERR; /* libuv has stopped polling */
+        /* libuv has stopped polling. An answer may be there to be read before
+         * the error: CURL_CSELECT_ERR alone would make curl give up at once;
+         * so it reads and writes, and meets the error where it stands. */
+        what = CURL_CSELECT_IN | CURL_CSELECT_OUT;
         poll->polled = 0;
     }
     if (events & UV_READABLE)

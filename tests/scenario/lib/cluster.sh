@@ -77,22 +77,23 @@ wait_for()
 # ---- programs in the background ----
 
 # The pid file names a shell that ends the program, however it stands, when it
-# is told to end itself: that is how the runner cleans up.
+# is told to end itself: that is how the runner cleans up. A program that ends
+# by itself has failed.
 spawn()
 {
     local name=$1
     shift
-    touch "$WORK/$name.plain"
-    rm -f "$WORK/$name.real"
+    rm -f "$WORK/$name".{real,rc}
     setsid bash -c '
         name=$1
         shift
-        trap "kill -KILL \$child; exit" TERM
-        "$@" >"$name.out" 2>"$name.said" </dev/null &
+        trap "kill -KILL \$child; echo 0 >\$name.rc; exit" TERM
+        "$@" >"$name.out" 2>"$name.err" </dev/null &
         child=$!
         echo $child >"$name.real.new"
         mv "$name.real.new" "$name.real"
         wait
+        echo 1 >"$name.rc"
     ' spawn "$WORK/$name" "$@" >/dev/null 2>&1 </dev/null &
     echo $! >"$WORK/$name.pid"
     wait_for test -e "$WORK/$name.real"
@@ -104,7 +105,7 @@ end_spawned()
     local pid
     pid=$(cat "$WORK/$1.real")
     kill -TERM "$(cat "$WORK/$1.pid")"
-    rm -f "$WORK/$1.pid" "$WORK/$1.plain"
+    rm -f "$WORK/$1.pid"
     wait_for eval "! kill -0 $pid" || fail "$1 does not end"
 }
 
@@ -297,7 +298,7 @@ origin()
     spawn origin "$ORIGIN" --root "$WORK/www" --listen "main=$IP:7000" \
         --control "$IP:7009" --test-paths "$@"
     wait_for grep -q '^ready' "$WORK/origin.out" || {
-        cat "$WORK/origin.said" >&2
+        cat "$WORK/origin.err" >&2
         fail "atlas-origin does not start"
     }
 }
