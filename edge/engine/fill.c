@@ -484,7 +484,8 @@ fill_send(struct fill *fill)
         if (inval_check(inval, &subject, fill->base->position) == VALIDITY_HARD)
             object_unref(&fill->base);
     }
-    if (fill->peer_count == 0) {
+    /* Who seeks a peer's stale copy has been to the origin. */
+    if (fill->peer_count == 0 && !fill->peer_stale) {
         fill_ask_again(fill);
     } else if (!fill_ask_peer(fill)) {
         fill_publish(fill, FILL_NO_PEER);

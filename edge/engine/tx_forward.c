@@ -171,7 +171,7 @@ forward_shared(struct tx *tx)
         tx->plan.strict
             ? flight_join_strict(flights, tx->key.hash, make_fill, &out.spec,
                                  &role)
-            : flight_join(flights, tx->key.hash, make_fill, &out.spec, &role);
+            : flight_join(flights, shared_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
     if (role == FLIGHT_LEAD && !tx->plan.strict && stored_since(tx)) {
