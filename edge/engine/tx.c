@@ -408,7 +408,7 @@ take_failure(struct tx *tx)
 {
     note_failure(tx);
     if (tx->plan.take_stale)
-        tx->tried.peers_stale = true; /* what was joined asked the origin */
+        tx->tried.peers_stale = true;
     /* The fill was given up by those who led it, not by the origin. */
     if (tx->fill->error == ERR_CANCELLED && !tx->leads && !tx->tried.join)
         tx->tried.join = true;

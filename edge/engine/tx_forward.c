@@ -154,6 +154,18 @@ stored_since(struct tx *tx)
     return now != NULL && now != tx->object && tx->relooks++ < RELOOKS_MAX;
 }
 
+/* Those who seek a peer's stale copy have been to the origin: they must not
+ * join a fill that is on its way there, and nobody else should join theirs. */
+static struct hash128
+shared_key(const struct tx *tx)
+{
+    struct hash128 key = tx->key.hash;
+
+    if (tx->plan.take_stale)
+        key.hi = ~key.hi;
+    return key;
+}
+
 /* False, and nothing begun, when the verdict no longer fits what is stored. */
 static bool
 forward_shared(struct tx *tx)
