@@ -215,7 +215,8 @@ leave_slow_ones(struct blob *blob)
     uint64_t len = atomic_load(&blob->len);
 
     list_for_each (reader, &blob->readers, link) {
-        if (reader->lost || len - reader->pos <= blob->window / 2)
+        if (reader->lost || reader->pos >= len ||
+            len - reader->pos <= blob->window / 2)
             continue;
         reader->lost = true;
         if (reader->watcher != NULL)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "stream_internal.h"
@@ -66,9 +67,17 @@ answer(struct job *job)
     bus_cancel(&job->publish);
     timer_free(&job->deadline);
     list_remove(&job->link);
-    counter_add(job->result.outcome == PURGE_LOCAL ? COUNTER_INVAL_FAILED
-                                                   : COUNTER_INVAL_PUBLISHED,
-                1);
+    if (job->result.outcome == PURGE_LOCAL) {
+        counter_add(COUNTER_INVAL_FAILED, 1);
+        LOG(LOG_WARN,
+            "an invalidation of %s \"%s%s\" is applied on this node only: %s; "
+            "the other nodes keep what it matches: purge it again",
+            inval_kind_name(job->purge.kind),
+            job->purge.host != NULL ? job->purge.host : "",
+            job->purge.value != NULL ? job->purge.value : "", job->result.why);
+    } else {
+        counter_add(COUNTER_INVAL_PUBLISHED, 1);
+    }
     job->post.fn = on_reply_loop;
     loop_post(job->reply_to, &job->post);
     streams_unref(streams);
@@ -111,6 +120,8 @@ on_deadline(void *arg)
                  : "published, but within %d ms the stream began another "
                    "history, which may lack it; purge again",
              PURGE_APPLY_MS);
+    /* Whatever becomes of the stream: not from this node's store. */
+    apply_here(job);
     answer(job);
 }
 

@@ -1,6 +1,7 @@
 /* The rules over several options of routes and origin groups. */
 #include <string.h>
 
+#include "base/check.h"
 #include "conf/conf_internal.h"
 
 static void
@@ -64,6 +65,45 @@ check_twins(const struct conf *conf, size_t i, const struct conf_tree *item,
                           j, other->name, route->match.host, route->match.path,
                           method);
     }
+}
+
+/* Ages and lifetimes in HTTP are whole seconds (RFC 9111 section 1.2.2). */
+static void
+check_seconds(const struct conf_tree *ttl, const char *name, uint64_t ms,
+              struct conf_problems *problems)
+{
+    struct buf found = {0};
+
+    if (ms == CONF_UNSET || ms % 1000 == 0)
+        return;
+    conf_format_duration(ms, &found);
+    conf_error_at(problems, ttl, name, "expected whole seconds, found %s",
+                  found.data);
+    buf_fini(&found);
+}
+
+static void
+check_all_seconds(const struct conf_route *route, const struct conf_tree *item,
+                  struct conf_problems *problems)
+{
+    const struct conf_ttl *ttl = &route->ttl;
+    const struct conf_tree *tree = conf_tree_get(item, "ttl");
+    const struct {
+        const char *name;
+        uint64_t ms;
+    } rows[] = {
+        {"default", ttl->default_ms},
+        {"min", ttl->min_ms},
+        {"max", ttl->max_ms},
+        {"override", ttl->override_ms},
+        {"stale_while_revalidate", ttl->stale_while_revalidate_ms},
+        {"stale_if_error", ttl->stale_if_error_ms},
+        {"max_stale", ttl->max_stale_ms},
+        {"heuristic_max", ttl->heuristic_max_ms},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        check_seconds(tree, rows[i].name, rows[i].ms, problems);
 }
 
 static void
@@ -171,6 +211,7 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
         check_origin_name(conf, route, item, problems);
         check_twins(conf, i, item, problems);
         check_ttl(route, item, problems);
+        check_all_seconds(route, item, problems);
         check_query(route, item, problems);
         check_idle_ttl(route, item, problems);
         check_purge(conf, route, item, problems);

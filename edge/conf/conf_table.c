@@ -214,7 +214,8 @@ static const struct conf_option origin_options[] = {
      .doc = "Whether the certificate of an https server is verified."},
     {.name = "retries", .type = CONF_INT, AT(conf_origin, retries),
      .initial = "1", .max = 10,
-     .doc = "Further attempts after a failure; of idempotent methods only."},
+     .doc = "Further attempts, at other servers of the group, for requests "
+            "without a body whose method is safe."},
     {.name = "ca_file", .type = CONF_STRING, .text = CONF_TEXT_FILE,
      AT(conf_origin, ca_file), .initial = "\"\"", .empty = true,
      .doc = "Certificates to trust (PEM) instead of the system's. Relative to "
@@ -314,7 +315,7 @@ static const struct conf_table key_table =
 static const struct conf_option route_options[] = {
     {.name = "name", .type = CONF_STRING, .text = CONF_TEXT_NAME,
      AT(conf_route, name), .required = true,
-     .doc = "The route's name, as it appears in logs and metrics."},
+     .doc = "The route's name, as it appears in the access log."},
     {.name = "match", .type = CONF_OBJECT, .table = &match_table,
      AT(conf_route, match), .initial = "{}",
      .doc = "What requests take this route. Of those that match, the most "

@@ -17,6 +17,7 @@
 #include "cluster/inval.h"
 #include "fill_upload_internal.h"
 #include "http/conditional.h"
+#include "http/forward.h"
 #include "http/vary.h"
 #include "store/store.h"
 
@@ -51,6 +52,7 @@ fill_release(struct flight *flight)
     vary_free(&fill->vary);
     blob_unref(&fill->body);
     object_unref(&fill->object);
+    object_unref(&fill->kept);
     object_unref(&fill->base);
     snapshot_unref(&fill->snapshot);
     fill_upload_free(&fill->upload);
@@ -94,8 +96,10 @@ fill_new(const struct fill_spec *spec)
     fill->nudge = watcher_new(worker->loop, on_nudge, fill);
     fill->key = key_copy(spec->key, &fill->key_text);
     fill->method = mem_strndup(spec->method.ptr, spec->method.len);
-    fill->target =
-        mem_strndup(spec->target->path_query.ptr, spec->target->path_query.len);
+    const struct span *what =
+        spec->keyed ? &spec->key->path_query : &spec->target->path_query;
+
+    fill->target = mem_strndup(what->ptr, what->len);
     fill->request = pack_new(spec->request);
     fill->upstream = pack_new(spec->upstream);
     /* It may be out of the store by now: then all of it is asked for. */
@@ -150,7 +154,7 @@ fill_leave(struct fill **fill)
 
 /* Gives back what only a running fill holds; the rest goes with the last
  * reference. The fill may be gone on return. */
-static void
+void
 fill_over(struct fill *fill)
 {
     struct flight *flight = &fill->flight;
@@ -266,8 +270,19 @@ on_interim(void *ctx, unsigned status, const struct fields *fields)
 {
     struct fill *fill = ctx;
 
-    if (fill->lead != NULL && fill->peer_count == 0)
-        fill->lead->interim(fill->lead->client, status, fields);
+    struct forward_response_options options = {
+        .pseudonym = span_of(fill->snapshot->conf->node),
+        .http11 = true,
+    };
+    struct fields out = {0};
+    struct buf scratch = {0};
+
+    if (fill->lead == NULL || fill->peer_count > 0)
+        return;
+    forward_response(fields, &options, &out, &scratch);
+    fill->lead->interim(fill->lead->client, status, &out);
+    fields_fini(&out);
+    buf_fini(&scratch);
 }
 
 static void
@@ -304,7 +319,10 @@ origin_over(struct fill *fill, const struct fetch_result *result)
     struct fill *f = fill;
     bool ok = result->err == ERR_OK;
 
-    if (!result->head_seen && result->err != ERR_CANCELLED)
+    bool refused_here = result->err == ERR_PROTOCOL && !result->connected;
+
+    f->never_sent = !result->connected;
+    if (!result->head_seen && result->err != ERR_CANCELLED && !refused_here)
         origin_report(f->policy->origin, f->server, false, clock_boot_ns());
     counter_add(ok ? COUNTER_ORIGIN_OK : COUNTER_ORIGIN_ERROR, 1);
     if (may_retry(f, result)) {
@@ -418,6 +436,7 @@ add_resume_fields(struct fill *fill, struct fields *fields, struct buf *range)
 static void
 no_server_left(struct fill *fill)
 {
+    fill->never_sent = fill->attempts == 0;
     fill_fail(fill, ERR_REFUSED, "destination_unavailable",
               "no server of the origin group could be reached");
     fill_over(fill);

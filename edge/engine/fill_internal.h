@@ -70,6 +70,8 @@ struct fill_spec {
     bool strict;     /* ask with no-cache, refuse what has an Age */
     bool shared;     /* it is in the flight table */
     bool store;      /* keep the response if the rules allow */
+    bool keyed;      /* ask for what the key says, not for the raw target: what
+                      * is no part of the key must not shape what is stored */
     bool has_body;
     int64_t body_len;
     /* Going on with a body that was left behind: see tx_resume. */
@@ -113,9 +115,12 @@ struct fill {
     uint64_t sent_ns;    /* L1; 0: not sent */
     uint64_t attempt_ns; /* when this attempt was sent */
     bool paused;
-    size_t discarded; /* bytes of a body that nobody wants */
-    size_t reserved;  /* bytes of the store's budget */
-    bool keeps;       /* the body is kept, to be stored */
+    size_t discarded;    /* bytes of a body that nobody wants */
+    size_t reserved;     /* bytes of the store's budget */
+    _Atomic bool keeps;  /* the body is kept, to be stored */
+    bool never_sent;     /* no server could be connected to */
+    struct object *kept; /* what it became in the store: held as long as the
+                          * fill is read, so that its bytes stay charged */
     struct fill_upload *upload;
 
     /* the answer: written by the owner before it is published (L2) */
@@ -171,6 +176,8 @@ void fill_give_up_all(struct worker *worker);
 
 #define FILL_TAG UINT32_C(0xf111f111)
 
+/* Ends it; the fill may be gone on return. */
+void fill_over(struct fill *fill);
 /* Writes the outcome and lets it be seen. */
 void fill_publish(struct fill *fill, enum fill_outcome outcome);
 void fill_fail(struct fill *fill, enum err err, const char *proxy_error,

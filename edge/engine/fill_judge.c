@@ -26,6 +26,8 @@
 #define HEAD_MAX ((size_t)16 * 1024)
 /* Bodies of unknown length up to this are put into one piece when stored. */
 #define COMPACT_MAX ((uint64_t)4 * 1024 * 1024)
+/* What a blob needs beside the bytes of the body. */
+#define PIECES_ROOM ((size_t)4096)
 /* Old and new tags of a validated object, together. */
 #define TAGS_MAX ((size_t)4096)
 
@@ -101,7 +103,11 @@ private_to_all(const struct fill *fill)
     };
     struct caching caching;
 
-    caching_of(&request, (int)fill->status, pack_fields(fill->fields),
+    unsigned status = fill->status == 304 && fill->base != NULL
+                          ? fill->base->status
+                          : fill->status;
+
+    caching_of(&request, (int)status, pack_fields(fill->fields),
                &fill->policy->caching, clock_wall_ms() / 1000, 0, &caching);
     return !caching.storable;
 }
@@ -114,7 +120,9 @@ settle_sharing(struct fill *fill)
 
     fill->shareable = fill->caching.storable && fill->safe &&
                       (fill->strict || !fill->caching.revalidate_always);
-    fill->is_private = !fill->caching.storable && private_to_all(fill);
+    /* An error may be about this request alone (its credentials, say). */
+    fill->is_private =
+        !fill->caching.storable && fill->status < 400 && private_to_all(fill);
     if (!fill->shared || fill->shareable)
         return;
     flight_close(&fill->flight);
@@ -136,8 +144,11 @@ settle_body(struct fill *fill)
     fill->keeps = fill->store && fill->caching.storable &&
                   fill->status != 206 && !fill->resuming && expected <= max;
     if (fill->keeps && expected > 0) {
-        if (store_reserve(store, (size_t)expected))
-            fill->reserved = (size_t)expected;
+        /* With the heads of its pieces, so that the whole of it fits. */
+        size_t room = (size_t)expected + PIECES_ROOM;
+
+        if (store_reserve(store, room))
+            fill->reserved = room;
         else
             fill->keeps = false;
     }
@@ -166,6 +177,9 @@ accept_response(struct fill *fill, const struct fetch_head *head,
     if (fill->caching.storable && vary_kind(fields) == VARY_SOME)
         fill->vary = vary_new(fields, pack_fields(fill->request));
     settle_sharing(fill);
+    /* What was public is private now: the old copy must not stand in. */
+    if (fill->is_private && fill->base != NULL)
+        store_remove(fill->worker->engine->parts.store, fill->base);
     settle_body(fill);
     fill_publish(fill, FILL_RESPONSE);
     /* Whoever led it may have left: without readers a body that is not kept
@@ -243,7 +257,9 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
     if (caching->storable && object->tag_count <= TAGS_MAX) {
         store_replace(store, fill->base, &object);
     } else {
-        store_remove(store, fill->base);
+        /* Out with the old one, unless only this request forbids storing. */
+        if (fill->is_private || object->tag_count > TAGS_MAX)
+            store_remove(store, fill->base);
         object_unref(&object);
     }
     fill_publish(fill, FILL_UPDATED);
@@ -310,7 +326,8 @@ why_refused(const struct fill *fill, const struct fetch_head *head,
     if (fill->strict && age.ptr != NULL &&
         (!span_u64(age, UINT64_MAX, &age_s) || age_s > 0))
         return "a cache before the origin answered a strict read (Age over 0)";
-    if (head->status == 304 && fill->shared && fill->base == NULL)
+    if (head->status == 304 && fill->base == NULL &&
+        (fill->shared || fill->store))
         return "a 304 to a request without validators";
     if (fill->resuming)
         return why_not_resume(fill, head, fields);
@@ -323,6 +340,7 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     struct fields fields = {0};
     struct buf scratch = {0};
     char date[DATE_SIZE];
+    bool refused = false;
     const char *why;
 
     fields_of_head(fill, head, &fields, &scratch, date);
@@ -330,6 +348,7 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
         /* It has none: on_done asks the next one. */
     } else if ((why = why_refused(fill, head, &fields)) != NULL) {
         fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
+        refused = true;
     } else if (head->status == 304 && fill->base != NULL) {
         judge_not_modified(fill, &fields);
     } else {
@@ -338,6 +357,9 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     }
     fields_fini(&fields);
     buf_fini(&scratch);
+    /* Nobody waits for the body of what is of no use. */
+    if (refused)
+        fill_over(fill);
 }
 
 /* ---- storing ---- */
@@ -415,6 +437,7 @@ fill_keep(struct fill *fill)
         size_t reserved = fill->reserved;
 
         fill->reserved = 0;
+        fill->kept = object_ref(object);
         store_insert(parts->store, &object, reserved);
         blob_unref(&body);
     }

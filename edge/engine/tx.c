@@ -132,6 +132,10 @@ tx_find(struct tx *tx)
         judge_object(tx, object);
         if (tx->found.validity == VALIDITY_HARD && store_remove(store, object))
             counter_add(COUNTER_STORE_PURGE, 1);
+        /* A copy that cannot answer alone: the table of flights has locks. */
+        if (tx->found.freshness == FRESHNESS_STALE ||
+            tx->found.validity != VALIDITY_VALID)
+            tx->found.fill = flight_running(engine->flights, tx->key.hash);
         return;
     }
     tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
@@ -189,7 +193,13 @@ ask_of(struct tx *tx)
     tx->tried.private_ =
         ask->readable &&
         (request->has_body || conditional_needs_origin(request->fields));
-    tx->invalidates = !ask->readable &&
+    /* An answer that cannot be shared must not be what others wait for. */
+    if (ask->readable && (tx->cc.no_store ||
+                          fields_has(request->fields, SPAN("Authorization")))) {
+        tx->tried.join = true;
+        tx->tried.peers = true;
+    }
+    tx->invalidates = !ask->readable && !tx->policy->plan.pass &&
                       !span_eq(request->method, SPAN("OPTIONS")) &&
                       !span_eq(request->method, SPAN("TRACE"));
     /* Nobody to ask: one node alone, or a verdict that never asks peers. */
@@ -223,7 +233,7 @@ begin(struct tx *tx)
     if (fields_has(request->fields, SPAN(AUTH_FIELD)) && tx_peer(tx))
         return;
     if (tx->policy == NULL) {
-        tx_fail(tx, 404, "no route matches this host and path");
+        tx_fail(tx, 404, "no route matches this host, path and method");
         return;
     }
     key_build(&tx->policy->key, &tx->target, request->fields, &tx->key_text,
@@ -301,6 +311,24 @@ note_failure(struct tx *tx)
     snprintf(tx->upstream, sizeof(tx->upstream), "%s", fill->upstream_name);
 }
 
+/* A response that was asked for before we came does not count for who wants a
+ * validation, nor for anybody once it is not fresh any more. */
+static bool
+too_old_to_join(const struct tx *tx, const struct caching *caching)
+{
+    const struct fill *fill = tx->fill;
+
+    if (tx->plan.strict)
+        return !fill->strict;
+    if (fill->peer_is_stale && !tx->plan.take_stale)
+        return true;
+    if (tx->request->arrived_ns <= fill->received_ns)
+        return false;
+    uint64_t age_s = caching_age_s(caching, fill->received_ns, clock_boot_ns());
+
+    return caching_freshness(caching, age_s, &tx->cc) != FRESHNESS_FRESH;
+}
+
 /* Why a response that others led cannot answer this request. */
 static bool
 usable_joined(struct tx *tx)
@@ -313,6 +341,10 @@ usable_joined(struct tx *tx)
         return true;
     if (!fill->shareable) {
         tx->tried.private_ = fill->is_private;
+        tx->tried.join = true;
+        return false;
+    }
+    if (too_old_to_join(tx, &fill->caching)) {
         tx->tried.join = true;
         return false;
     }
@@ -341,10 +373,15 @@ stale_if_error(struct tx *tx)
     unsigned status = tx->fill->status;
     struct object *object = tx->object;
 
-    if (tx->policy->plan.level != CONF_AP || object == NULL ||
-        tx->found.validity == VALIDITY_HARD ||
+    /* Another node gets no stale copy under the name of a hit. */
+    if (tx->ask.source != PLAN_CLIENT || tx->policy->plan.level != CONF_AP ||
+        object == NULL ||
         (status != 500 && status != 502 && status != 503 && status != 504))
         return false;
+    /* A purge may have come since the verdict. */
+    if (validity_of(tx, object) == VALIDITY_HARD)
+        return false;
+    tx->now_ns = clock_boot_ns();
     uint64_t age_s =
         caching_age_s(&object->caching, object->received_ns, tx->now_ns);
 
@@ -387,9 +424,10 @@ take_update(struct tx *tx)
 {
     struct fill *fill = tx->fill;
     bool mine =
-        tx->leads || (fill->shareable &&
-                      vary_match(fill->object->vary, tx->request->fields) &&
-                      validity_of(tx, fill->object) == VALIDITY_VALID);
+        tx->leads ||
+        (fill->shareable && !too_old_to_join(tx, &fill->object->caching) &&
+         vary_match(fill->object->vary, tx->request->fields) &&
+         validity_of(tx, fill->object) == VALIDITY_VALID);
 
     if (!mine) {
         tx->tried.join = true;
@@ -407,13 +445,18 @@ static void
 take_failure(struct tx *tx)
 {
     note_failure(tx);
-    if (tx->plan.take_stale)
-        tx->tried.peers_stale = true;
-    /* The fill was given up by those who led it, not by the origin. */
-    if (tx->fill->error == ERR_CANCELLED && !tx->leads && !tx->tried.join)
+    if (tx->fill->never_sent)
+        tx->invalidates = false;
+    if (tx->fill->peer_count > 0) {
+        tx->tried.peers = true;
+        tx->tried.peers_stale |= tx->fill->peer_stale;
+    } else if (tx->fill->error == ERR_CANCELLED && !tx->leads &&
+               !tx->tried.join) {
+        /* Given up by those who led it, not by the origin. */
         tx->tried.join = true;
-    else
+    } else {
         tx->tried.origin = true;
+    }
     tx_drop_fill(tx);
     if (tx->tried.origin && tx->invalidates) {
         tx_settle(tx);
@@ -441,7 +484,7 @@ tx_on_fill(struct tx *tx)
         take_update(tx);
         break;
     case FILL_NO_PEER:
-        if (tx->plan.take_stale || tx->tried.peers)
+        if (tx->fill->peer_stale)
             tx->tried.peers_stale = true;
         tx->tried.peers = true;
         tx_drop_fill(tx);
@@ -607,6 +650,7 @@ tx_end(struct tx **tx, const struct tx_end *end)
     if (t->invalidates && t->fill != NULL)
         tx_settle_alone(t);
     tx_purge_forget(t);
+    object_unref(&t->reading);
     blob_reader_free(&t->reader);
     tx_drop_fill(t);
     tx_drop_object(t);

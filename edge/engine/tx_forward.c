@@ -52,60 +52,6 @@ origin_host(const struct tx *tx)
     return own[0] != '\0' ? span_of(own) : tx->key.host;
 }
 
-static void
-outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
-{
-    bool to_peer = tx->plan.verdict == PLAN_PEER;
-    struct forward_context context = {
-        .client = client_text(tx->request->client, out->client),
-        .scheme = tx->target.scheme,
-        .host = to_peer ? tx->key.host : origin_host(tx),
-        .pseudonym = span_of(tx->use->snapshot->conf->node),
-        .http11 = tx->request->minor > 0,
-    };
-
-    forward_request(tx->request->fields, &context, &out->fields, &out->scratch);
-    if (!whole)
-        return;
-    conditional_strip(&out->fields);
-    fields_remove(&out->fields, SPAN("Range"));
-    fields_remove(&out->fields, SPAN("If-Range"));
-}
-
-static void
-outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
-{
-    *out = (struct outgoing){0};
-    outgoing_fields(tx, out, shared || tx->plan.verdict != PLAN_PASS);
-    out->spec = (struct fill_spec){
-        .worker = tx->worker,
-        .snapshot = tx->use->snapshot,
-        .policy = tx->policy,
-        .key = &tx->key,
-        .target = &tx->target,
-        .method = tx->request->method,
-        .request = tx->request->fields,
-        .upstream = &out->fields,
-        .strict = tx->plan.strict,
-        .shared = shared,
-        .store = tx->plan.verdict != PLAN_PASS,
-        .body_len = -1,
-    };
-}
-
-static void
-outgoing_fini(struct outgoing *out)
-{
-    fields_fini(&out->fields);
-    buf_fini(&out->scratch);
-}
-
-static struct flight *
-make_fill(void *ctx)
-{
-    return &fill_new(ctx)->flight;
-}
-
 /* The peers worth asking: the key's home only for a client's miss (a home that
  * asks a home would go in circles), holders for any. */
 static void
@@ -126,6 +72,74 @@ choose_peers(struct tx *tx, struct outgoing *out)
     }
     out->spec.peers = out->peers;
     out->spec.peer_stale = tx->plan.take_stale;
+}
+
+static void
+outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
+{
+    bool to_peer = out->spec.peer_count > 0;
+    struct forward_context context = {
+        .client = client_text(tx->request->client, out->client),
+        .scheme = tx->target.scheme,
+        .host = to_peer ? tx->key.host : origin_host(tx),
+        .pseudonym = span_of(tx->use->snapshot->conf->node),
+        .http11 = tx->request->minor > 0,
+    };
+
+    forward_request(tx->request->fields, &context, &out->fields, &out->scratch);
+    if (!whole)
+        return;
+    conditional_strip(&out->fields);
+    fields_remove(&out->fields, SPAN("Range"));
+    fields_remove(&out->fields, SPAN("If-Range"));
+}
+
+static void
+outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
+{
+    *out = (struct outgoing){0};
+    out->spec = (struct fill_spec){
+        .worker = tx->worker,
+        .snapshot = tx->use->snapshot,
+        .policy = tx->policy,
+        .key = &tx->key,
+        .target = &tx->target,
+        .method = tx->request->method,
+        .request = tx->request->fields,
+        .upstream = &out->fields,
+        .strict = tx->plan.strict,
+        .shared = shared,
+        .store = tx->plan.verdict != PLAN_PASS,
+        .keyed = tx->plan.verdict != PLAN_PASS,
+        .body_len = -1,
+    };
+    if (tx->plan.verdict == PLAN_PEER)
+        choose_peers(tx, out);
+    outgoing_fields(tx, out, shared || tx->plan.verdict != PLAN_PASS);
+}
+
+/* The verdict was to ask a peer, and there is none: noted, for the next one. */
+static bool
+nobody_to_ask(struct tx *tx, const struct outgoing *out)
+{
+    if (tx->plan.verdict != PLAN_PEER || out->spec.peer_count > 0)
+        return false;
+    tx->tried.peers = true;
+    tx->tried.peers_stale |= tx->plan.take_stale;
+    return true;
+}
+
+static void
+outgoing_fini(struct outgoing *out)
+{
+    fields_fini(&out->fields);
+    buf_fini(&out->scratch);
+}
+
+static struct flight *
+make_fill(void *ctx)
+{
+    return &fill_new(ctx)->flight;
 }
 
 static void
@@ -175,10 +189,12 @@ forward_shared(struct tx *tx)
     enum flight_role role;
 
     outgoing_init(tx, &out, true);
+    if (nobody_to_ask(tx, &out)) {
+        outgoing_fini(&out);
+        return false;
+    }
     if (tx->plan.conditional)
         out.spec.base = tx->object;
-    if (tx->plan.verdict == PLAN_PEER)
-        choose_peers(tx, &out);
     struct flight *flight =
         tx->plan.strict
             ? flight_join_strict(flights, tx->key.hash, make_fill, &out.spec,
@@ -224,16 +240,21 @@ on_room(void *client)
     tx->ops->writable(tx->client);
 }
 
-static void
+static bool
 forward_alone(struct tx *tx)
 {
     struct outgoing out;
     enum flight_role role;
 
     outgoing_init(tx, &out, false);
+    if (nobody_to_ask(tx, &out)) {
+        outgoing_fini(&out);
+        return false;
+    }
     if (tx->plan.conditional)
         out.spec.base = tx->object;
-    out.spec.has_body = tx->request->has_body;
+    /* A body on HEAD means nothing, and libcurl does not send one. */
+    out.spec.has_body = tx->request->has_body && !tx->ask.head;
     out.spec.body_len = tx->request->body_len;
     struct flight *flight = flight_join(
         tx->worker->engine->flights, lone_key(tx), make_fill, &out.spec, &role);
@@ -241,6 +262,7 @@ forward_alone(struct tx *tx)
     outgoing_fini(&out);
     tx_hold_object(tx);
     follow(tx, fill_of(flight), role);
+    return true;
 }
 
 static void
@@ -264,13 +286,10 @@ tx_forward(struct tx *tx)
                 "group leads back here");
         return;
     }
-    if (!shared) {
-        forward_alone(tx);
-    } else if (!forward_shared(tx)) {
+    if (shared ? forward_shared(tx) : forward_alone(tx))
+        lead_fill(tx);
+    else
         tx_decide(tx);
-        return;
-    }
-    lead_fill(tx);
 }
 
 void
@@ -307,6 +326,7 @@ tx_resume(struct tx *tx)
 
     if (!etag_is_strong(etag))
         return false;
+    tx->plan.verdict = PLAN_ORIGIN; /* whoever gave the beginning */
     outgoing_init(tx, &out, true);
     out.spec.shared = false;
     out.spec.store = false;

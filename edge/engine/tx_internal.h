@@ -69,9 +69,11 @@ struct tx {
     } waits;
 
     struct blob_reader *reader;
-    uint64_t body_pos;  /* of the next byte, in the whole body */
-    uint64_t body_left; /* of what is to be sent; UINT64_MAX: to the end */
-    enum err broken;    /* why the body cannot be finished */
+    struct object *reading; /* held while its body is streamed: its bytes stay
+                             * charged to the store's budget */
+    uint64_t body_pos;      /* of the next byte, in the whole body */
+    uint64_t body_left;     /* of what is to be sent; UINT64_MAX: to the end */
+    enum err broken;        /* why the body cannot be finished */
 
     struct tx_purge_wait *purging;
     bool invalidates; /* an unsafe request was sent: others must hear of it */
@@ -115,8 +117,12 @@ void tx_drop_fill(struct tx *tx);
 
 void tx_deliver_object(struct tx *tx, struct object *object);
 void tx_deliver_fill(struct tx *tx);
-/* An error of our own. */
+/* An error of our own, with Proxy-Status; the second with more fields. */
 void tx_fail(struct tx *tx, unsigned status, const char *detail);
+void tx_fail_with(struct tx *tx, unsigned status, const char *detail,
+                  const struct fields *more);
+/* For Cache-Status: who gave it, or what kept the copy back; or NULL. */
+const char *tx_detail(const struct tx *tx);
 /* For tx->plan PLAN_FAIL: the status by what was tried. */
 void tx_fail_planned(struct tx *tx);
 /* Any other answer of ours. `type` NULL: no body. Takes text as it is. */

@@ -116,7 +116,14 @@ tx_peer(struct tx *tx)
     };
 
     tx->cache = "own";
-    if (auth == NULL || fields_count(fields, SPAN(AUTH_FIELD)) != 1)
+    if (auth == NULL || tx->worker->engine->parts.peers == NULL) {
+        counter_add(COUNTER_PEER_REFUSED, 1);
+        tx_fail(tx, 403,
+                "this node takes no requests from other nodes "
+                "(\"peers.enabled\" is false, or there is no secret)");
+        return true;
+    }
+    if (fields_count(fields, SPAN(AUTH_FIELD)) != 1)
         return refuse(tx, AUTH_MALFORMED);
     enum auth_verdict verdict =
         auth_verify(auth, fields_get(fields, SPAN(AUTH_FIELD)), &request,

@@ -131,18 +131,22 @@ tx_purge(struct tx *tx)
 
     tx->plan.why = PLAN_WHY_METHOD;
     if (!tx->policy->route->purge) {
-        tx_fail(tx, 405,
-                "this route does not allow PURGE (\"purge\": true in the "
-                "route's configuration does)");
+        fields_add(&more, SPAN("Allow"),
+                   SPAN("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        tx_fail_with(tx, 405,
+                     "this route does not allow PURGE (\"purge\": true in the "
+                     "route's configuration does)",
+                     &more);
+        fields_fini(&more);
         return;
     }
     if (!token_matches(tx)) {
         fields_add(&more, SPAN("WWW-Authenticate"),
                    SPAN("Bearer realm=\"atlas\""));
-        tx_answer(tx, 401, "text/plain; charset=utf-8",
-                  SPAN("401 Unauthorized: PURGE needs \"Authorization: Bearer "
-                       "TOKEN\" with the admin token\n"),
-                  &more);
+        tx_fail_with(tx, 401,
+                     "PURGE needs \"Authorization: Bearer TOKEN\" with the "
+                     "admin token",
+                     &more);
         fields_fini(&more);
         return;
     }
@@ -197,7 +201,7 @@ may_have_changed(const struct tx *tx)
 static void
 settled(struct tx *tx, const struct purge_result *result)
 {
-    (void)result; /* what could not be published was applied here, and logged */
+    (void)result; /* what could not be published is applied here, and logged */
     if (tx->fill != NULL)
         tx_deliver_fill(tx);
     else
@@ -209,7 +213,11 @@ submit_all(struct tx *tx)
 {
     struct tx_purge_wait *wait = wait_new(tx, settled);
 
-    submit(tx, wait, tx->key.host, tx->key.path_query, false);
+    /* Hard when the origin said that it did something; soft, so that a copy is
+     * checked but not lost, when nobody knows. */
+    bool known = tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE;
+
+    submit(tx, wait, tx->key.host, tx->key.path_query, !known);
     if (tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE) {
         submit_named(tx, wait, SPAN("Location"));
         submit_named(tx, wait, SPAN("Content-Location"));
@@ -241,6 +249,8 @@ void
 tx_settle_alone(struct tx *tx)
 {
     tx->invalidates = false;
+    if (tx->fill->never_sent || !may_have_changed(tx))
+        return;
     struct tx_purge_wait *wait = submit_all(tx);
 
     wait->tx = NULL;

@@ -41,25 +41,14 @@ tx_fwd(const struct tx *tx)
     return CACHE_FWD_NONE;
 }
 
-/* The error type of this name (RFC 9209 section 2.3). */
-static enum proxy_error
-proxy_error_of(const char *name)
-{
-    for (int i = 0; i < PROXY_ERROR_COUNT; i++) {
-        if (strcmp(proxy_error_name((enum proxy_error)i), name) == 0)
-            return (enum proxy_error)i;
-    }
-    return PROXY_ERROR_PROXY_INTERNAL_ERROR;
-}
-
-static const char *
-detail_of(const struct tx *tx)
+const char *
+tx_detail(const struct tx *tx)
 {
     if (tx->plan.why == PLAN_WHY_STRICT)
         return "cp";
     if (tx->plan.why == PLAN_WHY_INVALIDATED)
         return "invalidated";
-    if (tx->plan.verdict == PLAN_PEER && tx->upstream[0] != '\0')
+    if (tx->fill != NULL && tx->fill->from_peer)
         return tx->upstream;
     return NULL;
 }
@@ -150,6 +139,39 @@ release_blob(void *owner)
     blob_unref(&blob);
 }
 
+static void
+release_object(void *owner)
+{
+    struct object *object = owner;
+
+    object_unref(&object);
+}
+
+static void
+release_fill(void *owner)
+{
+    struct flight *flight = owner;
+
+    flight_unref(&flight);
+}
+
+/* The object is held rather than its body: evicted or not, its bytes stay
+ * charged to the store's budget as long as a slow client reads them. One whose
+ * last reference has gone can only be had as a body. */
+static void
+hold_flat(struct answer *a)
+{
+    struct object *object = a->object;
+
+    if (object_try_ref(object)) {
+        a->reply.owner = object;
+        a->reply.release = release_object;
+    } else {
+        a->reply.owner = blob_ref(object->body);
+        a->reply.release = release_blob;
+    }
+}
+
 /* The body from `first`, `len` bytes of it, in the cheapest way. */
 static void
 answer_body(struct answer *a, uint64_t first, uint64_t len)
@@ -163,11 +185,11 @@ answer_body(struct answer *a, uint64_t first, uint64_t len)
     } else if (blob_flat(object->body, &flat)) {
         a->reply.body = TX_BODY_FLAT;
         a->reply.flat = span_sub(flat, (size_t)first, (size_t)(first + len));
-        /* The object may be out of the store by now: only its body is kept. */
-        a->reply.owner = blob_ref(object->body);
-        a->reply.release = release_blob;
+        hold_flat(a);
     } else {
         a->reply.body = TX_BODY_STREAM;
+        if (a->tx->reading == NULL && object_try_ref(object))
+            a->tx->reading = object;
         a->tx->reader = blob_reader_new(object->body, first, NULL);
         a->tx->body_pos = first;
         a->tx->body_left = len;
@@ -313,7 +335,7 @@ status_of_object(const struct answer *a)
         status.fwd = tx_fwd(tx);
         status.fwd_status = (int)tx->fill->status;
         status.collapsed = !tx->leads;
-        status.detail = detail_of(tx);
+        status.detail = tx_detail(tx);
     } else if (tx->plan.verdict == PLAN_HIT_STALE) {
         status.detail = tx->tried.origin ? "stale-origin-unreachable"
                         : tx->plan.why == PLAN_WHY_INVALIDATED
@@ -433,8 +455,8 @@ fill_flat(struct tx *tx, struct tx_reply *reply)
     reply->length = (int64_t)flat.len;
     reply->flat = flat;
     if (flat.len > 0) {
-        reply->owner = blob_ref(tx->fill->body);
-        reply->release = release_blob;
+        reply->owner = flight_ref(&tx->fill->flight);
+        reply->release = release_fill;
     }
 }
 
@@ -495,7 +517,7 @@ tx_deliver_fill(struct tx *tx)
         .fwd_status = (int)fill->status,
         .stored = fill->keeps,
         .collapsed = !tx->leads,
-        .detail = detail_of(tx),
+        .detail = tx_detail(tx),
     };
 
     if (fill->peer_is_stale)
@@ -518,90 +540,4 @@ tx_deliver_fill(struct tx *tx)
     fields_fini(&fields);
     buf_fini(&age);
     buf_fini(&range);
-}
-
-/* ---- answers of our own ---- */
-
-void
-tx_answer(struct tx *tx, unsigned status, const char *type, struct span body,
-          const struct fields *more)
-{
-    struct cache_status cache_status = {.fwd = tx_fwd(tx)};
-    struct fields fields = {0};
-    struct tx_reply reply = {.status = status};
-
-    if (more != NULL)
-        fields_add_all(&fields, more);
-    if (type != NULL)
-        fields_add(&fields, SPAN("Content-Type"), span_of(type));
-    fields_add(&fields, SPAN("Cache-Control"), SPAN("no-store"));
-    reply.length = (int64_t)body.len;
-    reply.body = tx->ask.head || body.len == 0 ? TX_BODY_NONE : TX_BODY_FLAT;
-    reply.flat = body;
-    /* What follows a malformed request may be no request. */
-    reply.close = status == 400 || status == 414;
-    cache_status.detail = more == NULL ? NULL : detail_of(tx);
-    tx_reply(tx, &reply, &fields, &cache_status);
-    fields_fini(&fields);
-}
-
-void
-tx_fail(struct tx *tx, unsigned status, const char *detail)
-{
-    bool problem = error_wants_problem(tx->request->fields);
-    struct error_page page = {.status = (int)status, .detail = detail};
-    struct proxy_status proxy = {
-        .node = span_of(tx->use->snapshot->conf->node),
-        .details = tx->proxy_error ? tx->detail : NULL,
-    };
-    struct fields more = {0};
-    struct buf body = {0};
-    struct buf value = {0};
-
-    tx->cache = "error";
-    counter_add(COUNTER_REQ_ERROR, 1);
-    error_body(&page, problem, &body);
-    proxy_status_format(&proxy, &value);
-    if (tx->proxy_error != NULL) {
-        buf_clear(&value);
-        proxy.error = proxy_error_of(tx->proxy_error);
-        proxy_status_format(&proxy, &value);
-    }
-    if (tx->proxy_error != NULL || status == 508)
-        fields_add(&more, SPAN("Proxy-Status"), buf_span(&value));
-    if (tx->ask.source != PLAN_CLIENT)
-        fields_add(&more, SPAN(PEER_RESULT_FIELD), SPAN("miss"));
-    tx_answer(tx, status, error_content_type(problem).ptr, buf_span(&body),
-              &more);
-    fields_fini(&more);
-    buf_fini(&body);
-    buf_fini(&value);
-}
-
-void
-tx_fail_planned(struct tx *tx)
-{
-    char text[320];
-    unsigned status = 504;
-    bool cp = tx->policy->plan.level == CONF_CP;
-
-    if (tx->ask.source != PLAN_CLIENT && !tx->tried.origin) {
-        tx_fail(tx, 504, "nothing valid is stored here for another node");
-        return;
-    }
-    if (!tx->tried.origin) {
-        tx_fail(tx, 504,
-                cp ? "only-if-cached on a cp route: every answer needs the "
-                     "origin"
-                   : "nothing usable is stored, and the request says "
-                     "only-if-cached");
-        return;
-    }
-    if (!cp && tx->proxy_error != NULL)
-        status = (unsigned)proxy_error_status(proxy_error_of(tx->proxy_error));
-    snprintf(text, sizeof(text), "%s%s", tx->detail,
-             cp ? "; this route is cp: it answers only with what the origin "
-                  "has just confirmed"
-                : "");
-    tx_fail(tx, status, text);
 }

@@ -29,6 +29,14 @@ shed(int fd)
     close(fd);
 }
 
+/* Who waits in the backlog would be told of again at once, and for ever. */
+static void
+rest(struct listener *listener)
+{
+    listener->resting = true;
+    uv_poll_stop(&listener->poll);
+}
+
 /* True when there may be more to accept. */
 static bool
 accept_one(struct listener *listener)
@@ -40,12 +48,16 @@ accept_one(struct listener *listener)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
+        int error = errno;
+
+        if (error == EMFILE || error == ENFILE) {
             LOG(LOG_ERROR,
                 "cannot accept connections: %s; raise the limit of open files "
                 "(ulimit -n, LimitNOFILE)",
-                strerror(errno));
-        return errno == ECONNABORTED || errno == EINTR;
+                strerror(error));
+            rest(listener);
+        }
+        return error == ECONNABORTED || error == EINTR;
     }
     if (atomic_load_explicit(&worker->front->connections,
                              memory_order_relaxed) >= worker->max_connections) {
@@ -158,6 +170,13 @@ conn_tick(struct front_worker *worker)
     uint64_t now_ms = conn_now_ms(worker);
     struct conn *conn;
 
+    for (size_t i = 0; !worker->draining && i < worker->listener_count; i++) {
+        struct listener *listener = &worker->listeners[i];
+
+        if (listener->resting)
+            uv_poll_start(&listener->poll, UV_READABLE, conn_readable);
+        listener->resting = false;
+    }
     list_for_each (conn, &worker->conns, link) {
         if (too_slow(worker, conn, now_ms) ||
             (worker->draining && conn->request == NULL))

@@ -40,6 +40,7 @@ struct listener {
     uv_poll_t poll;
     struct front_worker *worker;
     int fd;
+    bool resting; /* no descriptor was left: not polled until the next tick */
 };
 
 /* One client connection. */

@@ -287,6 +287,8 @@ take_body(struct request *request, const char *data, size_t *len)
 {
     size_t taken = 0;
 
+    if (request->conn->dead)
+        return MHD_NO;
     if (request->discarding || request->response != NULL)
         return discard(request, len);
     /* One that did not say its length is counted. */
