@@ -340,7 +340,6 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     struct fields fields = {0};
     struct buf scratch = {0};
     char date[DATE_SIZE];
-    bool refused = false;
     const char *why;
 
     fields_of_head(fill, head, &fields, &scratch, date);
@@ -348,7 +347,6 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
         /* It has none: on_done asks the next one. */
     } else if ((why = why_refused(fill, head, &fields)) != NULL) {
         fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
-        refused = true;
     } else if (head->status == 304 && fill->base != NULL) {
         judge_not_modified(fill, &fields);
     } else {
@@ -357,9 +355,6 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     }
     fields_fini(&fields);
     buf_fini(&scratch);
-    /* Nobody waits for the body of what is of no use. */
-    if (refused)
-        fill_over(fill);
 }
 
 /* ---- storing ---- */
