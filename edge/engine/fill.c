@@ -178,8 +178,8 @@ fill_publish(struct fill *fill, enum fill_outcome outcome)
 {
     CHECK(fill->outcome == FILL_PENDING && outcome != FILL_PENDING);
     fill->outcome = outcome;
-    /* A failure is seen at once as well: nobody waits for the rest of a response
-     * that is of no use. */
+    /* A failure is seen at once as well: nobody waits for the rest of a
+     * response that is of no use. */
     if (flight_state(&fill->flight) == FLIGHT_SENT)
         flight_publish(&fill->flight);
 }
