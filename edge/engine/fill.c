@@ -11,6 +11,7 @@
 #include "base/blob.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/watcher.h"
@@ -314,6 +315,26 @@ may_retry(const struct fill *fill, const struct fetch_result *result)
            origin_count(fill->policy->origin) > 1;
 }
 
+/* Clients are told what kind of failure it was, and not where our servers are;
+ * the log says it all. */
+static void
+fail_with(struct fill *fill, const struct fetch_result *result)
+{
+    const char *group = fill->policy->route->origin->name;
+    char text[128];
+
+    if (fill->outcome != FILL_PENDING)
+        return;
+    if (result->err != ERR_CANCELLED)
+        LOG(LOG_WARN, "origin \"%s\": %s %.*s%.*s: %s", group, fill->method,
+            SPAN_FMT(fill->key.host), SPAN_FMT(fill->key.path_query),
+            result->detail);
+    snprintf(text, sizeof(text), "no connection to a server of origin \"%s\"",
+             group);
+    fill_fail(fill, result->err, result->proxy_error,
+              result->connected ? result->detail : text);
+}
+
 static void
 origin_over(struct fill *fill, const struct fetch_result *result)
 {
@@ -330,7 +351,7 @@ origin_over(struct fill *fill, const struct fetch_result *result)
         fill_ask_again(f);
         return;
     }
-    fill_fail(f, result->err, result->proxy_error, result->detail);
+    fail_with(f, result);
     if (f->body != NULL && blob_state(f->body) == ERR_AGAIN) {
         blob_finish(f->body, result->err);
         if (ok && f->keeps)

@@ -164,6 +164,19 @@ too_slow(const struct front_worker *worker, const struct conn *conn,
     return conn->request->calls == 0 && ms > worker->header_timeout_ms;
 }
 
+/* Whether the client left in the middle of its request. libmicrohttpd polls
+ * edge-triggered, and takes a short read for "nothing more": an end that came
+ * together with the last bytes is never told again. */
+static bool
+left_early(const struct conn *conn)
+{
+    const struct request *request = conn->request;
+    char byte;
+
+    return request != NULL && !request->body_done && !request->suspended &&
+           recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void
 conn_tick(struct front_worker *worker)
 {
@@ -178,7 +191,7 @@ conn_tick(struct front_worker *worker)
         listener->resting = false;
     }
     list_for_each (conn, &worker->conns, link) {
-        if (too_slow(worker, conn, now_ms) ||
+        if (too_slow(worker, conn, now_ms) || left_early(conn) ||
             (worker->draining && conn->request == NULL))
             conn_kill(conn);
     }

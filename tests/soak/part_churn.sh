@@ -38,8 +38,8 @@ part_churn()
         end=$((SECONDS + seconds))
         i=0
         while ((SECONDS < end)); do
-            curl -sS -o /dev/null --parallel --parallel-max 20 \
-                "$url/_test/bytes/1000?cc=max-age=60&k=[$i-$((i + 999))]"
+            curl -s -o /dev/null --parallel --parallel-max 20 \
+                "$url/_test/bytes/1000?cc=max-age=60&k=[$i-$((i + 999))]" 2>/dev/null
             i=$((i + 1000))
         done
     ) &
@@ -47,7 +47,7 @@ part_churn()
     end=$((SECONDS + seconds))
     while ((SECONDS < end)); do
         purge "{\"kind\": \"tag\", \"value\": \"t$((RANDOM % 10))\"}"
-        purge '{"prefix": "http://'"$IP"':8080/_test/bytes/1000"}'
+        purge "{\"kind\": \"prefix\", \"url\": \"$url/_test/bytes/1000\"}"
         now=$(kb VmRSS)
         ((now > rss)) && rss=$now
         used=$(metric atlas_store_bytes)

@@ -32,12 +32,13 @@ storm()
     "$TOOLS/slowclient" -n 50 --abort-after 2000000 \
         "$to/bytes/20000000?cc=no-store&n=$n" &
     pids+=($!)
-    # While they send, and while the origin reads slowly.
+    # While they send, also to an origin that reads slowly. (What a client has
+    # sent when it is killed still comes: that takes its time.)
     timeout 0.7 "$TOOLS/slowclient" -n 50 --upload 10000000 --rate 1000000 \
         "$to/sink" &
     pids+=($!)
-    timeout 0.7 "$TOOLS/slowclient" -n 50 --upload 10000000 --chunked \
-        "$to/slow-read?rate=100000" &
+    timeout 0.7 "$TOOLS/slowclient" -n 20 --upload 100000000 --chunked \
+        "$to/sink?rate=5000000" &
     pids+=($!)
     wait "${pids[@]}"
 }
