@@ -12,6 +12,8 @@
 
 /* Accepted in one go, so that other work gets its turn. */
 #define ACCEPT_BURST 64
+/* Between two requests an unseen end is looked for so long: a few ticks. */
+#define UNSEEN_MS 3000
 
 uint64_t
 conn_now_ms(const struct front_worker *worker)
@@ -164,17 +166,20 @@ too_slow(const struct front_worker *worker, const struct conn *conn,
     return conn->request->calls == 0 && ms > worker->header_timeout_ms;
 }
 
-/* Whether the client left in the middle of its request. libmicrohttpd polls
- * edge-triggered, and takes a short read for "nothing more": an end that came
- * together with the last bytes is never told again. */
+/* Whether the client has closed its side, and libmicrohttpd has not seen it:
+ * it polls edge-triggered, and takes a short read for "nothing more", so an end
+ * that came together with the last bytes is never told again. */
 static bool
-left_early(const struct conn *conn)
+ended_unseen(const struct conn *conn, uint64_t now_ms)
 {
     const struct request *request = conn->request;
     char byte;
 
-    return request != NULL && !request->body_done && !request->suspended &&
-           recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    /* Suspended ones are watched; an end that comes later is told. */
+    if (request != NULL ? request->body_done || request->suspended
+                        : now_ms - conn->since_ms > UNSEEN_MS)
+        return false;
+    return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void
@@ -191,7 +196,7 @@ conn_tick(struct front_worker *worker)
         listener->resting = false;
     }
     list_for_each (conn, &worker->conns, link) {
-        if (too_slow(worker, conn, now_ms) || left_early(conn) ||
+        if (too_slow(worker, conn, now_ms) || ended_unseen(conn, now_ms) ||
             (worker->draining && conn->request == NULL))
             conn_kill(conn);
     }
