@@ -70,12 +70,12 @@ answer(struct job *job)
     if (job->result.outcome == PURGE_LOCAL) {
         counter_add(COUNTER_INVAL_FAILED, 1);
         LOG(LOG_WARN,
-            "an invalidation of %s \"%s%s\" is applied on this node only: %s; "
-            "the other nodes keep what it matches: purge it again",
+            "an invalidation of %s \"%s%s\": %s; the other nodes keep what it "
+            "matches: purge it again",
             inval_kind_name(job->purge.kind),
             job->purge.host != NULL ? job->purge.host : "",
             job->purge.value != NULL ? job->purge.value : "", job->result.why);
-    } else {
+    } else if (job->result.outcome == PURGE_PUBLISHED) {
         counter_add(COUNTER_INVAL_PUBLISHED, 1);
     }
     job->post.fn = on_reply_loop;

@@ -46,7 +46,7 @@ part_churn()
     pids+=($!)
     end=$((SECONDS + seconds))
     while ((SECONDS < end)); do
-        purge "{\"kind\": \"tag\", \"value\": \"t$((RANDOM % 10))\"}"
+        purge "{\"kind\": \"tag\", \"tag\": \"t$((RANDOM % 10))\"}"
         purge "{\"kind\": \"prefix\", \"url\": \"$url/_test/bytes/1000\"}"
         now=$(kb VmRSS)
         ((now > rss)) && rss=$now

@@ -87,13 +87,13 @@ spawn()
     setsid bash -c '
         name=$1
         shift
-        trap "kill -KILL \$child; echo 0 >\$name.rc; exit" TERM
+        trap "kill -KILL \$child; echo 0 >\$name.rc.new; mv \$name.rc.new \$name.rc; exit" TERM
         "$@" >"$name.out" 2>"$name.err" </dev/null &
         child=$!
         echo $child >"$name.real.new"
         mv "$name.real.new" "$name.real"
         wait
-        echo 1 >"$name.rc"
+        echo 1 >"$name.rc.new; mv "$name.rc.new "$name.rc"
     ' spawn "$WORK/$name" "$@" >/dev/null 2>&1 </dev/null &
     echo $! >"$WORK/$name.pid"
     wait_for test -e "$WORK/$name.real"
