@@ -93,7 +93,8 @@ spawn()
         echo $child >"$name.real.new"
         mv "$name.real.new" "$name.real"
         wait
-        echo 1 >"$name.rc.new; mv "$name.rc.new "$name.rc"
+        echo 1 >"$name.rc.new"
+        mv "$name.rc.new" "$name.rc"
     ' spawn "$WORK/$name" "$@" >/dev/null 2>&1 </dev/null &
     echo $! >"$WORK/$name.pid"
     wait_for test -e "$WORK/$name.real"
