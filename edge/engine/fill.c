@@ -199,19 +199,29 @@ fill_fail(struct fill *fill, enum err err, const char *proxy_error,
 
 /* ---- the body ---- */
 
+/* A body that slides still holds what came before; it stays charged until its
+ * readers have let it shrink to a window, which is not. */
+static void
+give_back(struct fill *fill)
+{
+    size_t held = blob_cost(fill->body);
+    size_t charged = held > FILL_WINDOW ? held : 0;
+
+    if (charged >= fill->reserved)
+        return;
+    store_release(fill->worker->engine->parts.store, fill->reserved - charged);
+    fill->reserved = charged;
+}
+
 void
 fill_slide(struct fill *fill)
 {
-    struct store *store = fill->worker->engine->parts.store;
-
     fill->keeps = false;
-    if (fill->reserved > 0)
-        store_release(store, fill->reserved);
-    fill->reserved = 0;
     /* A slow reader may be left behind only if it can go on by itself: with a
      * strong validator (RFC 9110 section 13.1.5). */
     blob_slide(fill->body, FILL_WINDOW,
                fill->shareable && fill->caching.etag_strong, fill->nudge);
+    give_back(fill);
 }
 
 /* Makes sure the budget covers what the body takes; else it slides. */
@@ -220,9 +230,13 @@ reserve(struct fill *fill, size_t more)
 {
     struct store *store = fill->worker->engine->parts.store;
     uint64_t max = fill->snapshot->conf->max_object_bytes;
-    size_t need = blob_cost(fill->body) + more;
+    uint64_t len = blob_len(fill->body) + more;
+    size_t need = blob_cost(fill->body);
 
-    if (blob_len(fill->body) + more > max) {
+    /* A body whose length is known was charged for as a whole. */
+    if (fill->length < 0 || len > (uint64_t)fill->length)
+        need += more;
+    if (len > max) {
         fill_slide(fill);
         return;
     }
@@ -250,6 +264,8 @@ on_body(void *ctx, const void *data, size_t len)
     }
     if (fill->keeps)
         reserve(fill, len);
+    else
+        give_back(fill);
     enum err err = blob_append(fill->body, data, len);
 
     fill->paused = err == ERR_AGAIN;

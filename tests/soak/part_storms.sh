@@ -49,8 +49,8 @@ part_storms()
     begin "storms of clients that leave"
     restart '{"memory": "64MiB", "workers": 4,
         "limits": {"max_connections": 5000}}'
-    # What one storm leaves in pools and arenas is no leak; what each leaves is.
-    for i in 1 2 3; do storm "warm$i" >"$WORK/warm" 2>&1; done
+    # What the first storms leave in pools and arenas is no leak.
+    for i in 1 2 3 4 5 6; do storm "warm$i" >"$WORK/warm" 2>&1; done
     check "settles" "$(settle 400; echo $?) == 0" "$(fds) descriptors"
     before_fds=$(fds) before_kb=$(kb VmRSS)
 
@@ -66,7 +66,7 @@ part_storms()
     check "fills are gone" "$(settle $((before_fds + 8)); echo $?) == 0" \
         "fills $(metric atlas_flights), descriptors $before_fds -> $(fds)"
     after_kb=$(kb VmRSS)
-    check "memory is given back" "$after_kb < $before_kb + 16384" \
+    check "memory is given back" "$after_kb < $before_kb * 1.2" \
         "VmRSS $before_kb -> $after_kb KiB over 15 storms of 650"
     check "connections" \
         "$(metric atlas_connections_total) - \
