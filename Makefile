@@ -47,7 +47,7 @@ LIB_of = $(patsubst %,$(B)/lib%.a,$(1))
 PROGRAMS := atlas-edge atlas-origin atlasctl
 
 ##@ Use
-.PHONY: all run deps test quick lint unit fuzz scenario tour load bench docs \
+.PHONY: all run deps test quick lint unit fuzz scenario tour load bench soak docs \
 	format clean help programs tools
 
 all: deps-build ## build the programs (V=release, asan or tsan) into build/V
@@ -101,6 +101,10 @@ quick: deps-build deps-test ## the same without what takes long (asan build only
 
 lint unit fuzz scenario tour load: deps-build deps-run deps-test ## one part of `make test`
 	@tests/run $@
+
+soak: deps-build deps-run deps-test ## gigabytes, storms and churn through the release build (long)
+	@$(MAKE) --no-print-directory V=release programs tools
+	@tests/soak/run -v build/release
 
 bench: deps-build deps-bench ## ratios against nginx, Varnish and a bare loop
 	@$(MAKE) --no-print-directory V=release programs

@@ -42,7 +42,7 @@ part_bodies()
     download "down, stored whole" "cc=max-age=60" 0 $((size * 9))
     # Room for all of it is refused at 48 MiB: then it slides.
     download "down, outgrows the budget" "cc=max-age=60&chunked=1" $slow 64 \
-        '"max_object": "1TiB",'
+        '"max_object": "64MiB",'
     sunk=$("$TOOLS/slowclient" --upload $((size * MIB)) \
         "http://$IP:7000/_test/sink" | jq -r .xxh64)
     upload "up, length" 0

@@ -97,6 +97,9 @@ on_connected(struct burst *b, struct client *c)
     int error = 0;
     socklen_t len = sizeof(error);
 
+    /* A server that closes at once: told again, and looked at later. */
+    if (c->connected)
+        return;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
     if (error != 0) {
         finish(b, c, false);
