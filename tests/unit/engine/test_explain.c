@@ -102,6 +102,7 @@ put(struct rig *rig, const char *url, uint64_t age_s)
     struct blob *body = blob_new(3);
     struct caching caching = {.storable = true,
                               .lifetime_s = 60,
+                              .initial_age_s = age_s,
                               .has_etag = true,
                               .etag_strong = true};
 
@@ -110,7 +111,7 @@ put(struct rig *rig, const char *url, uint64_t age_s)
     blob_finish(body, ERR_OK);
     fields_add(&fields, SPAN("ETag"), SPAN("\"v1\""));
     struct pack *pack = pack_new(&fields);
-    uint64_t sent = clock_boot_ns() - age_s * NS_PER_S;
+    uint64_t sent = clock_boot_ns();
     struct object *object = object_new(&(struct object_spec){
         .key = &key,
         .status = 200,
