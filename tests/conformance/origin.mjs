@@ -1,0 +1,24 @@
+// The suite's origin on one address: its own handlers, but not its own
+// server.mjs, which listens on every interface.
+//
+//   node origin.mjs SUITE ADDRESS PORT
+import http from 'node:http'
+
+const [suite, address, port] = process.argv.slice(2)
+const handlers = {}
+for (const name of ['config', 'test', 'state']) {
+  const module = await import(`${suite}/server/handle-${name}.mjs`)
+  handlers[name] = module.default
+}
+
+const server = http.createServer((request, response) => {
+  const [name, ...rest] = new URL(request.url, 'http://origin/').pathname
+    .slice(1).split('/')
+  if (name in handlers) {
+    handlers[name](rest, request, response)
+  } else {
+    response.writeHead(404)
+    response.end()
+  }
+})
+server.listen(Number(port), address)
