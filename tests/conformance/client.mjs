@@ -55,13 +55,17 @@ function verdictOf (sets, test, raw) {
   return VERDICTS[mark]
 }
 
+function messageOf (test, result) {
+  if (Array.isArray(result)) return `${result[0]}: ${result[1]}`
+  return test.depends_on ? `It depends on ${test.depends_on.join(', ')}.` : ''
+}
+
 function outcome (sets, set, test, raw) {
-  const result = raw[test.id]
-  const message = Array.isArray(result) ? `${result[0]}: ${result[1]}` : ''
+  const verdict = verdictOf(sets, test, raw)
   return {
     kind: kindOf(set, test),
-    verdict: verdictOf(sets, test, raw),
-    message
+    verdict,
+    message: verdict === 'pass' ? '' : messageOf(test, raw[test.id])
   }
 }
 
