@@ -47,8 +47,8 @@ LIB_of = $(patsubst %,$(B)/lib%.a,$(1))
 PROGRAMS := atlas-edge atlas-origin atlasctl
 
 ##@ Use
-.PHONY: all run deps test quick lint unit fuzz scenario tour load bench soak docs \
-	format clean help programs tools
+.PHONY: all run deps test quick lint unit fuzz scenario tour load conformance \
+	conformance-peers bench soak docs format clean help programs tools
 
 all: deps-build ## build the programs (V=release, asan or tsan) into build/V
 	@$(MAKE) --no-print-directory programs
@@ -93,7 +93,7 @@ $(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,cluster http base)
 tools: $(TOOLS)
 
 ##@ Test
-test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load
+test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance
 	@tests/run
 
 quick: deps-build deps-test ## the same without what takes long (asan build only)
@@ -101,6 +101,13 @@ quick: deps-build deps-test ## the same without what takes long (asan build only
 
 lint unit fuzz scenario tour load: deps-build deps-run deps-test ## one part of `make test`
 	@tests/run $@
+
+conformance: deps-build deps-test ## the public HTTP cache tests, also part of `make test`
+	@CONFORMANCE=required tests/run $@
+
+conformance-peers: deps-build deps-test deps-peers ## the same through nginx, Varnish, Traffic Server and Squid
+	@$(MAKE) --no-print-directory V=release programs
+	@tests/conformance/peers
 
 soak: deps-build deps-run deps-test ## gigabytes, storms and churn through the release build (long)
 	@$(MAKE) --no-print-directory V=release programs tools
@@ -129,7 +136,7 @@ $(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,clust
 
 .PRECIOUS: $(B)/%.o
 unit-programs: $(UNIT)
-.PHONY: unit-programs deps-build deps-run deps-test deps-bench
+.PHONY: unit-programs deps-build deps-run deps-test deps-bench deps-peers
 
 ##@ Care
 docs: ## regenerate the configuration's reference page and JSON Schema
@@ -182,10 +189,12 @@ deps-test:
 	$(call install,$(DEPS_TEST))
 deps-bench:
 	$(call install,$(DEPS_BENCH))
+deps-peers:
+	$(call install,$(DEPS_PEERS))
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	    /^[a-z][a-z ]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	    /^[a-z][a-z -]*:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 # What each object was made from: headers.
 -include $(shell find $(B)/edge $(B)/origin $(B)/tests -type f -name '*.d' 2>/dev/null)
