@@ -19,10 +19,12 @@ CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -flto=auto -ffat-lto-objects
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# The sanitizers bring allocators of their own.
+MALLOC_release := -ljemalloc
 CFLAGS := -std=c11 -D_GNU_SOURCE -DURCU_INLINE_SMALL_FUNCTIONS $(WARN) \
 	$(CFLAGS_$(V)) -Iinclude -Iedge -pthread
 LDFLAGS := $(CFLAGS_$(V)) -pthread
-LIBS = $(shell pkg-config --libs $(PKGS))
+LIBS = $(shell pkg-config --libs $(PKGS)) $(MALLOC_$(V))
 
 # Layers, lowest first. What a layer may see is in tests/lint/layers; linking
 # a unit test with its layer and those below proves it a second time.
@@ -153,13 +155,16 @@ clean: ## remove build/
 # Debian packages, by what needs them. Each is installed only when missing.
 DEPS_BUILD := gcc make pkg-config libmicrohttpd-dev libcurl4-gnutls-dev \
 	libhiredis-dev libjansson-dev libuv1-dev liburcu-dev libxxhash-dev \
-	libsodium-dev
+	libsodium-dev libjemalloc-dev
 DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-ctags
+# npm comes with some packages of nodejs, beside which Debian's cannot stand.
+DEPS_TEST += nodejs $(if $(shell command -v npm),,npm)
 DEPS_BENCH := nginx-light varnish wrk jq curl
+DEPS_PEERS := nginx-light varnish trafficserver squid
 
-# $(1): packages. Prints what it installs; needs root, or sudo. It removes
-# nothing to make room, and what apt says goes to build/deps.log. Under -j
-# only one apt at a time.
+# $(1): packages; $(2): anything, when their services are not wanted. Prints
+# what it installs; needs root, or sudo. It removes nothing to make room, and
+# what apt says goes to build/deps.log. Under -j only one apt at a time.
 define install
 	@have=" $$(dpkg-query -W -f '$${db:Status-Status}:$${Package} ' $(1) \
 	    2>/dev/null)"; \
@@ -170,12 +175,26 @@ define install
 	exec 9<Makefile; flock 9; \
 	echo "Installing:$$missing"; mkdir -p build; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$(if $(2),$(start_no_services)) \
 	{ $$sudo apt-get update -qq; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 	    --no-install-recommends --no-remove $$missing; } \
 	    >build/deps.log 2>&1 || { tail -n 5 build/deps.log; \
 	    echo "These could not be installed. As root, try:" \
-	        "apt-get install$$missing"; exit 1; }
+	        "apt-get install$$missing"; exit 1; } \
+	$(if $(2),$(enable_no_services))
+endef
+
+# Debian asks policy-rc.d before it starts a service.
+define start_no_services
+	policy=/usr/sbin/policy-rc.d; [ -e $$policy ] || { \
+	    trap "$$sudo rm -f $$policy" EXIT; \
+	    printf '#!/bin/sh\nexit 101\n' | \
+	        $$sudo install -m 755 /dev/stdin $$policy; };
+endef
+define enable_no_services
+	; [ ! -d /run/systemd/system ] || for p in $$missing; do \
+	    $$sudo systemctl disable --quiet "$${p%-light}" || :; done
 endef
 
 deps: deps-build deps-run deps-test deps-bench ## install every Debian package that is missing
@@ -190,7 +209,7 @@ deps-test:
 deps-bench:
 	$(call install,$(DEPS_BENCH))
 deps-peers:
-	$(call install,$(DEPS_PEERS))
+	$(call install,$(DEPS_PEERS),without services)
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -169,10 +168,6 @@ set_up_process(void)
 {
     signal(SIGPIPE, SIG_IGN);
     secret_init();
-    /* Transfers take and give back buffers of 64 KiB all the time: keep their
-     * pages (see fetch/fetch.h). */
-    mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
 }
 
 static void

@@ -332,12 +332,27 @@ blob_readers(const struct blob *blob)
 bool
 blob_flat(const struct blob *blob, struct span *body)
 {
-    /* Once the state is final nothing but a window changes the pieces. */
-    if (atomic_load(&blob->state) != ERR_OK || blob->window != 0 ||
-        blob->first != blob->last)
+    struct blob *b = (struct blob *)(uintptr_t)blob;
+    const struct piece *piece;
+
+    if (atomic_load(&b->state) != ERR_OK)
         return false;
-    *body = blob->first ? (struct span){blob->first->bytes, blob->first->len}
-                        : SPAN("");
+    /* Once the state is final nothing but a window changes the pieces; and the
+     * last one is never taken from under a reader. */
+    if (b->window == 0) {
+        piece = b->first;
+        if (piece != b->last)
+            return false;
+    } else {
+        pthread_mutex_lock(&b->mutex);
+        piece = b->first;
+        bool alone = piece == b->last && (piece == NULL || piece->start == 0);
+
+        pthread_mutex_unlock(&b->mutex);
+        if (!alone)
+            return false;
+    }
+    *body = piece ? (struct span){piece->bytes, piece->len} : SPAN("");
     return true;
 }
 

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define CONNECT_TIMEOUT_MS 10000
-#define BUFFER_BYTES 65536L
+#define BUFFER_BYTES 32768L
 
 /* ---- what may be sent: curl puts anything on the wire as it is ---- */
 

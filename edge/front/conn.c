@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -149,6 +150,35 @@ conn_kill(struct conn *conn)
     conn->dead = true;
     shutdown(conn->fd, SHUT_RDWR);
     conn->worker->need_run = true;
+}
+
+/*
+ * Edge-triggered, and never taken out: a change of interest would cost two
+ * system calls a request, this costs nothing until the client leaves. An end
+ * that was told while nothing was suspended is asked for again.
+ */
+void
+conn_watch(struct conn *conn)
+{
+    struct epoll_event event = {
+        .events = EPOLLRDHUP | EPOLLET,
+        .data.ptr = conn,
+    };
+
+    if (conn->watched && !conn->left)
+        return;
+    if (epoll_ctl(conn->worker->watch_fd,
+                  conn->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, conn->fd,
+                  &event) == 0)
+        conn->watched = true;
+}
+
+void
+conn_left(struct conn *conn)
+{
+    conn->left = true;
+    if (conn->request != NULL && conn->request->suspended)
+        request_abandon(conn->request);
 }
 
 /* Whether a connection takes longer than it may. Bytes that trickle in keep

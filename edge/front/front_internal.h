@@ -53,6 +53,8 @@ struct conn {
     uint64_t since_ms;       /* of the latest change of the line above, by the
                               * loop's own clock: coarse, and free */
     bool dead;               /* it was shut down by us, or by the client */
+    bool watched;            /* in watch_fd, until it is closed */
+    bool left;               /* the client has closed its side */
 };
 
 struct front_worker {
@@ -117,7 +119,6 @@ struct request {
     bool body_done; /* the whole request has been read */
     bool queued;
     bool suspended;
-    bool watched;
     bool discarding; /* the rest of its body is thrown away */
     uint64_t discarded;
     uint64_t received; /* of its body, and passed on */
@@ -156,6 +157,10 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 struct conn *conn_of(struct MHD_Connection *mhd);
 /* Nothing more is read or sent; libmicrohttpd will close it. */
 void conn_kill(struct conn *conn);
+/* From now on the client's leaving is told, while its request is suspended:
+ * libmicrohttpd does not look at those connections. */
+void conn_watch(struct conn *conn);
+void conn_left(struct conn *conn);
 /* Once a second: cuts those that are too slow, or idle while draining. */
 void conn_tick(struct front_worker *worker);
 

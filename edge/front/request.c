@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -66,26 +65,11 @@ request_pool_free(struct front_worker *worker)
 void
 request_suspend(struct request *request)
 {
-    struct epoll_event event = {
-        .events = EPOLLRDHUP | EPOLLET,
-        .data.ptr = request,
-    };
-
     if (request->suspended)
         return;
     request->suspended = true;
     MHD_suspend_connection(request->mhd);
-    request->watched = epoll_ctl(request->worker->watch_fd, EPOLL_CTL_ADD,
-                                 request->conn->fd, &event) == 0;
-}
-
-static void
-unwatch(struct request *request)
-{
-    if (request->watched)
-        epoll_ctl(request->worker->watch_fd, EPOLL_CTL_DEL, request->conn->fd,
-                  NULL);
-    request->watched = false;
+    conn_watch(request->conn);
 }
 
 void
@@ -95,7 +79,6 @@ request_resume(struct request *request)
     if (!request->suspended)
         return;
     request->suspended = false;
-    unwatch(request);
     MHD_resume_connection(request->mhd);
 }
 
@@ -373,7 +356,6 @@ request_completed(void *cls, struct MHD_Connection *mhd, void **context,
         .body_bytes = request->sent,
     };
 
-    unwatch(request);
     if (end.complete && !request->streamed)
         end.body_bytes = request->length;
     if (request->tx != NULL)

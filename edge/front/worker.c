@@ -101,7 +101,7 @@ on_watch(uv_poll_t *poll, int status, int events)
     int count = epoll_wait(worker->watch_fd, found, 64, 0);
 
     for (int i = 0; i < count; i++)
-        request_abandon(found[i].data.ptr);
+        conn_left(found[i].data.ptr);
 }
 
 /* ---- the tick ---- */

@@ -64,6 +64,14 @@ static const struct span shared_names[] = {
 static const struct span *
 shared_name(struct span name)
 {
+    /* Names of one length are few, and most others have none: a look by length
+     * spares the rest. */
+    static const uint32_t lengths = 1u << 3 | 1u << 4 | 1u << 6 | 1u << 7 |
+                                    1u << 8 | 1u << 10 | 1u << 12 | 1u << 13 |
+                                    1u << 14 | 1u << 16;
+
+    if (name.len > 16 || !(lengths >> name.len & 1))
+        return NULL;
     for (size_t i = 0; i < ARRAY_LEN(shared_names); i++) {
         const struct span *shared = &shared_names[i];
 

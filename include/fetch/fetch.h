@@ -17,9 +17,8 @@
  *
  * Not offered: redirects, proxies, cookies, decoding of content, HTTP/2.
  *
- * A program with many fetches sets mallopt(M_MMAP_THRESHOLD) and
- * mallopt(M_TRIM_THRESHOLD) high at its start: curl takes a 64 KiB buffer for
- * each transfer, and pages faulted in anew for each cost more than the rest.
+ * curl takes a buffer of 32 KiB for each transfer and gives it back at its end:
+ * a program with many fetches wants an allocator that keeps such pages.
  */
 #ifndef FETCH_FETCH_H
 #define FETCH_FETCH_H
