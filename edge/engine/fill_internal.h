@@ -33,6 +33,8 @@
 #define FILL_PEERS_MAX 3
 /* What a body that is not kept may hold at a time. */
 #define FILL_WINDOW (512 * 1024)
+/* Old and new tags of a validated object, together. */
+#define FILL_TAGS_MAX ((size_t)4096)
 /* How long a key counts as uncacheable after an answer that was. */
 #define FILL_UNCACHEABLE_MS 10000
 
@@ -188,6 +190,9 @@ void fill_judge(struct fill *fill, const struct fetch_head *head);
 void fill_keep(struct fill *fill);
 /* What an invalidation would match of this response. The tags are malloc'd. */
 struct hash128 *fill_tags(const struct fields *fields, size_t *count);
+/* Those of a validated object: its own and those of `fields`; to be freed. */
+struct hash128 *fill_tags_both(const struct object *base,
+                               const struct fields *fields, size_t *count);
 /* No more of the body is kept than a window. */
 void fill_slide(struct fill *fill);
 

@@ -28,8 +28,6 @@
 #define COMPACT_MAX ((uint64_t)4 * 1024 * 1024)
 /* What a blob needs beside the bytes of the body. */
 #define PIECES_ROOM ((size_t)4096)
-/* Old and new tags of a validated object, together. */
-#define TAGS_MAX ((size_t)4096)
 
 /* The fields as they are kept and sent on, with a Date (RFC 9110 section
  * 6.6.1: a cache gives one to a response without). */
@@ -72,22 +70,6 @@ caching_of_fill(struct fill *fill, unsigned status, const struct fields *fields,
         caching->storable = false;
         caching->why_not = "vary";
     }
-}
-
-struct hash128 *
-fill_tags(const struct fields *fields, size_t *count)
-{
-    struct tags_cursor cursor = {0};
-    struct hash128 *tags = NULL;
-    struct span tag;
-    size_t cap = 0;
-
-    *count = 0;
-    while (tags_next(fields, &cursor, &tag)) {
-        MEM_GROW(tags, *count, cap);
-        tags[(*count)++] = inval_tag_hash(tag);
-    }
-    return tags;
 }
 
 /* Whether it is the response that forbids storing, and not this request (its
@@ -190,25 +172,6 @@ accept_response(struct fill *fill, const struct fetch_head *head,
 
 /* ---- validation ---- */
 
-static struct hash128 *
-both_tags(const struct object *base, const struct fields *fields, size_t *count)
-{
-    struct hash128 *tags = fill_tags(fields, count);
-    size_t cap = *count;
-
-    for (size_t i = 0; i < base->tag_count; i++) {
-        bool there = false;
-
-        for (size_t j = 0; j < cap && !there; j++)
-            there = hash_eq(tags[j], base->tags[i]);
-        if (there)
-            continue;
-        tags = mem_realloc(tags, (*count + 1) * sizeof(*tags));
-        tags[(*count)++] = base->tags[i];
-    }
-    return tags;
-}
-
 /* The stored object, made new (RFC 9111 section 4.3.4): the same body, the
  * fields as the 304 changes them, and the facts of this validation. */
 static struct object *
@@ -226,7 +189,7 @@ updated_object(struct fill *fill, const struct fields *fields,
         .sent_ns = fill->sent_ns,
         .received_ns = fill->received_ns,
     };
-    struct hash128 *tags = both_tags(base, fields, &spec.tag_count);
+    struct hash128 *tags = fill_tags_both(base, fields, &spec.tag_count);
     struct pack *pack = pack_new(fields);
     struct vary *vary = vary_kind(fields) == VARY_SOME
                             ? vary_new(fields, pack_fields(fill->request))
@@ -254,11 +217,11 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
     fill->fields = pack_ref(object->fields);
     fill->caching = *caching;
     settle_sharing(fill);
-    if (caching->storable && object->tag_count <= TAGS_MAX) {
+    if (caching->storable && object->tag_count <= FILL_TAGS_MAX) {
         store_replace(store, fill->base, &object);
     } else {
         /* Out with the old one, unless only this request forbids storing. */
-        if (fill->is_private || object->tag_count > TAGS_MAX)
+        if (fill->is_private || object->tag_count > FILL_TAGS_MAX)
             store_remove(store, fill->base);
         object_unref(&object);
     }

@@ -8,52 +8,10 @@
 #include "peer_fields_internal.h"
 #include "tx_internal.h"
 
-/* The error type of this name (RFC 9209 section 2.3). */
-static enum proxy_error
-proxy_error_of(const char *name)
-{
-    for (int i = 0; i < PROXY_ERROR_COUNT; i++) {
-        if (strcmp(proxy_error_name((enum proxy_error)i), name) == 0)
-            return (enum proxy_error)i;
-    }
-    return PROXY_ERROR_PROXY_INTERNAL_ERROR;
-}
-
-/* What an error of our own is called: in Proxy-Status (RFC 9209 section 2.3)
- * when nothing upstream failed, and as Cache-Status' detail. */
-static const struct own_error {
-    unsigned status;
-    enum proxy_error error;
-    const char *detail;
-} own_errors[] = {
-    {400, PROXY_ERROR_HTTP_REQUEST_ERROR, "malformed"},
-    {401, PROXY_ERROR_HTTP_REQUEST_DENIED, "unauthorized"},
-    {403, PROXY_ERROR_HTTP_REQUEST_DENIED, "forbidden"},
-    {404, PROXY_ERROR_DESTINATION_NOT_FOUND, "no-route"},
-    {405, PROXY_ERROR_HTTP_REQUEST_DENIED, "method"},
-    {413, PROXY_ERROR_HTTP_REQUEST_ERROR, "too-large"},
-    {414, PROXY_ERROR_HTTP_REQUEST_ERROR, "too-large"},
-    {431, PROXY_ERROR_HTTP_REQUEST_ERROR, "too-large"},
-    {503, PROXY_ERROR_DESTINATION_UNAVAILABLE, "unavailable"},
-    {504, PROXY_ERROR_PROXY_INTERNAL_RESPONSE, "not-stored"},
-    {508, PROXY_ERROR_PROXY_LOOP_DETECTED, "loop"},
-};
-
-static const struct own_error *
-own_error(unsigned status)
-{
-    for (size_t i = 0; i < ARRAY_LEN(own_errors); i++) {
-        if (own_errors[i].status == status)
-            return &own_errors[i];
-    }
-    return NULL;
-}
-
 void
 tx_answer(struct tx *tx, unsigned status, const char *type, struct span body,
           const struct fields *more)
 {
-    const struct own_error *error = own_error(status);
     struct cache_status cache_status = {0};
     struct fields fields = {0};
     struct tx_reply reply = {.status = status};
@@ -62,8 +20,8 @@ tx_answer(struct tx *tx, unsigned status, const char *type, struct span body,
     if (tx->tried.origin) {
         cache_status.fwd = tx_fwd(tx);
         cache_status.detail = tx_detail(tx);
-    } else if (error != NULL) {
-        cache_status.detail = error->detail;
+    } else {
+        cache_status.detail = tx_status_own(status);
     }
     if (more != NULL)
         fields_add_all(&fields, more);
@@ -77,27 +35,6 @@ tx_answer(struct tx *tx, unsigned status, const char *type, struct span body,
     reply.close = status == 400 || status == 414;
     tx_reply(tx, &reply, &fields, &cache_status);
     fields_fini(&fields);
-}
-
-static void
-add_proxy_status(const struct tx *tx, unsigned status, struct fields *fields,
-                 struct buf *value)
-{
-    const struct own_error *error = own_error(status);
-    struct proxy_status proxy = {
-        .node = span_of(tx->use->snapshot->conf->node),
-    };
-
-    if (tx->proxy_error != NULL) {
-        proxy.error = proxy_error_of(tx->proxy_error);
-        proxy.details = tx->detail;
-    } else if (error != NULL) {
-        proxy.error = error->error;
-    } else {
-        proxy.error = PROXY_ERROR_PROXY_INTERNAL_ERROR;
-    }
-    proxy_status_format(&proxy, value);
-    fields_add(fields, SPAN("Proxy-Status"), buf_span(value));
 }
 
 void
@@ -115,7 +52,7 @@ tx_fail_with(struct tx *tx, unsigned status, const char *detail,
     error_body(&page, problem, &body);
     if (more != NULL)
         fields_add_all(&fields, more);
-    add_proxy_status(tx, status, &fields, &value);
+    tx_proxy_status_add(tx, status, &fields, &value);
     if (tx->ask.source != PLAN_CLIENT)
         fields_add(&fields, SPAN(PEER_RESULT_FIELD), SPAN("miss"));
     tx_answer(tx, status, error_content_type(problem).ptr, buf_span(&body),
@@ -151,7 +88,7 @@ tx_fail_planned(struct tx *tx)
         return;
     }
     if (!cp && tx->proxy_error != NULL)
-        status = (unsigned)proxy_error_status(proxy_error_of(tx->proxy_error));
+        status = (unsigned)proxy_error_status(tx_proxy_error(tx->proxy_error));
     snprintf(text, sizeof(text), "%s%s", tx->detail,
              cp ? "; this route is cp: it answers only with what the origin "
                   "has just confirmed"

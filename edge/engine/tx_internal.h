@@ -22,6 +22,7 @@
 #include "fill_internal.h"
 #include "http/cache_control.h"
 #include "http/cache_status.h"
+#include "http/proxy_status.h"
 #include "http/range.h"
 #include "http/target.h"
 
@@ -121,8 +122,6 @@ void tx_deliver_fill(struct tx *tx);
 void tx_fail(struct tx *tx, unsigned status, const char *detail);
 void tx_fail_with(struct tx *tx, unsigned status, const char *detail,
                   const struct fields *more);
-/* For Cache-Status: who gave it, or what kept the copy back; or NULL. */
-const char *tx_detail(const struct tx *tx);
 /* For tx->plan PLAN_FAIL: the status by what was tried. */
 void tx_fail_planned(struct tx *tx);
 /* Any other answer of ours. `type` NULL: no body. Takes text as it is. */
@@ -131,10 +130,31 @@ void tx_answer(struct tx *tx, unsigned status, const char *type,
 /* Hands a reply to the front, with Cache-Status put in. */
 void tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
               const struct cache_status *cache_status);
-enum cache_fwd tx_fwd(const struct tx *tx);
 /* The part of the body that a Range asks for, of `length` bytes. */
 enum range_result tx_range(const struct tx *tx, uint64_t length,
                            const struct fields *stored, struct range_set *set);
+
+/* ---- what an answer says about itself ---- */
+
+enum cache_fwd tx_fwd(const struct tx *tx);
+/* For Cache-Status: who gave it, or what kept the copy back; or NULL. */
+const char *tx_detail(const struct tx *tx);
+/* Of an answer from a stored object, and of one from tx->fill. */
+struct cache_status tx_status_of_object(const struct tx *tx,
+                                        const struct object *object,
+                                        uint64_t age_s);
+struct cache_status tx_status_of_fill(const struct tx *tx);
+/* What an error of our own is called; NULL: it has no name. */
+const char *tx_status_own(unsigned status);
+/* Puts in Cache-Status, with this node's name, after those of others. `value`
+ * holds the text. */
+void tx_status_add(const struct tx *tx, const struct cache_status *status,
+                   struct fields *fields, struct buf *value);
+/* Puts in Proxy-Status, for an error of our own with this status. */
+void tx_proxy_status_add(const struct tx *tx, unsigned status,
+                         struct fields *fields, struct buf *value);
+/* The error type of this name (RFC 9209 section 2.3). */
+enum proxy_error tx_proxy_error(const char *name);
 
 /* ---- peers and purges ---- */
 

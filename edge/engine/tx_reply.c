@@ -9,49 +9,12 @@
 #include "base/secret.h"
 #include "cluster/inval.h"
 #include "http/conditional.h"
-#include "http/error.h"
-#include "http/proxy_status.h"
 #include "http/tags.h"
 #include "peer_fields_internal.h"
 #include "tx_internal.h"
 
 /* Several ranges of a stored body are put together in memory up to this. */
 #define MULTIPART_MAX ((uint64_t)1024 * 1024)
-
-enum cache_fwd
-tx_fwd(const struct tx *tx)
-{
-    switch (tx->plan.why) {
-    case PLAN_WHY_MISS:
-        return tx->other_variants ? CACHE_FWD_VARY_MISS : CACHE_FWD_URI_MISS;
-    case PLAN_WHY_STALE:
-    case PLAN_WHY_INVALIDATED:
-        return CACHE_FWD_STALE;
-    case PLAN_WHY_REQUEST:
-    case PLAN_WHY_STRICT:
-        return CACHE_FWD_REQUEST;
-    case PLAN_WHY_METHOD:
-        return CACHE_FWD_METHOD;
-    case PLAN_WHY_BYPASS:
-        return CACHE_FWD_BYPASS;
-    case PLAN_WHY_HIT:
-    case PLAN_WHYS:
-        break;
-    }
-    return CACHE_FWD_NONE;
-}
-
-const char *
-tx_detail(const struct tx *tx)
-{
-    if (tx->plan.why == PLAN_WHY_STRICT)
-        return "cp";
-    if (tx->plan.why == PLAN_WHY_INVALIDATED)
-        return "invalidated";
-    if (tx->fill != NULL && tx->fill->from_peer)
-        return tx->upstream;
-    return NULL;
-}
 
 /* ---- one way out ---- */
 
@@ -60,12 +23,8 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
          const struct cache_status *cache_status)
 {
     struct buf value = {0};
-    struct cache_status status = *cache_status;
 
-    status.node = span_of(tx->use->snapshot->conf->node);
-    cache_status_append(fields, &status, &value);
-    fields_remove(fields, SPAN("Cache-Status"));
-    fields_add(fields, SPAN("Cache-Status"), buf_span(&value));
+    tx_status_add(tx, cache_status, fields, &value);
     if (tx->ask.source != PLAN_CLIENT && tx->position.len > 0)
         fields_add(fields, SPAN(PEER_POSITION_FIELD), buf_span(&tx->position));
     CHECK(!tx->replied);
@@ -321,30 +280,6 @@ identity_of(const struct answer *a)
                                 a->age_s << 1 | (tx->ask.head ? 1 : 0)};
 }
 
-static struct cache_status
-status_of_object(const struct answer *a)
-{
-    const struct tx *tx = a->tx;
-    struct cache_status status = {
-        .hit = tx->fill == NULL,
-        .has_ttl = true,
-        .ttl_s = caching_ttl_s(&a->object->caching, a->age_s),
-    };
-
-    if (tx->fill != NULL) {
-        status.fwd = tx_fwd(tx);
-        status.fwd_status = (int)tx->fill->status;
-        status.collapsed = !tx->leads;
-        status.detail = tx_detail(tx);
-    } else if (tx->plan.verdict == PLAN_HIT_STALE) {
-        status.detail = tx->tried.origin ? "stale-origin-unreachable"
-                        : tx->plan.why == PLAN_WHY_INVALIDATED
-                            ? "stale-invalidated"
-                            : "stale-while-revalidate";
-    }
-    return status;
-}
-
 void
 tx_deliver_object(struct tx *tx, struct object *object)
 {
@@ -363,7 +298,7 @@ tx_deliver_object(struct tx *tx, struct object *object)
     add_visible(tx, pack_fields(object->fields), &a.fields);
     set_age(&a.fields, a.age_s, &a.age);
     answer_form(&a);
-    a.cache_status = status_of_object(&a);
+    a.cache_status = tx_status_of_object(tx, object, a.age_s);
     if (tx->ask.source != PLAN_CLIENT)
         fields_add(&a.fields, SPAN(PEER_RESULT_FIELD),
                    tx->plan.verdict == PLAN_HIT_STALE ? SPAN("stale")
@@ -512,13 +447,7 @@ tx_deliver_fill(struct tx *tx)
     add_visible(tx, pack_fields(tx->leads ? fill->fields : fill->stored_fields),
                 &fields);
     fill_age(tx, &fields, &age);
-    struct cache_status status = {
-        .fwd = tx_fwd(tx),
-        .fwd_status = (int)fill->status,
-        .stored = fill->keeps,
-        .collapsed = !tx->leads,
-        .detail = tx_detail(tx),
-    };
+    struct cache_status status = tx_status_of_fill(tx);
 
     if (fill->peer_is_stale)
         tx->cache = "stale";
