@@ -104,6 +104,9 @@ check_all_seconds(const struct conf_route *route, const struct conf_tree *item,
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         check_seconds(tree, rows[i].name, rows[i].ms, problems);
+    for (size_t i = 0; i < ttl->status.count; i++)
+        check_seconds(conf_tree_get(tree, "status"), ttl->status.list[i].key,
+                      ttl->status.list[i].ms, problems);
 }
 
 static void

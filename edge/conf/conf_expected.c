@@ -36,6 +36,14 @@ add_choices(const struct conf_choice *choices, struct buf *out)
 }
 
 static void
+add_duration(const struct conf_option *option, struct buf *out)
+{
+    buf_add_text(out, "a duration such as \"500ms\", \"10s\", \"5m\", "
+                      "\"1h\" or \"7d\",");
+    add_bounds(option, conf_format_duration, out);
+}
+
+static void
 add_list(const struct conf_option *option, struct buf *out)
 {
     buf_add_text(out, "a list");
@@ -67,9 +75,12 @@ conf_option_expected(const struct conf_option *option, struct buf *out)
         add_bounds(option, conf_format_size, out);
         break;
     case CONF_DURATION:
-        buf_add_text(out, "a duration such as \"500ms\", \"10s\", \"5m\", "
-                          "\"1h\" or \"7d\",");
-        add_bounds(option, conf_format_duration, out);
+        add_duration(option, out);
+        break;
+    case CONF_DURATIONS:
+        buf_printf(out, "an object, each key %s, each value ",
+                   conf_text_row(option->text)->expected);
+        add_duration(option, out);
         break;
     case CONF_FLOAT:
         buf_printf(out, "a number from %g to %g", option->low, option->high);

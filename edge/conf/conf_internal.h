@@ -27,17 +27,18 @@ const char *conf_arena_printf(struct conf_arena *arena, const char *format, ...)
 /* ---- the table of options ---- */
 
 enum conf_type {
-    CONF_BOOL,     /* bool */
-    CONF_INT,      /* uint64_t */
-    CONF_SIZE,     /* uint64_t: "64KiB" or bytes */
-    CONF_DURATION, /* uint64_t: "10s"; without a default: CONF_UNSET */
-    CONF_FLOAT,    /* double */
-    CONF_STRING,   /* const char * */
-    CONF_ENUM,     /* an enum, by `choices` */
-    CONF_STRINGS,  /* struct conf_strings */
-    CONF_OBJECT,   /* the struct of `table` */
-    CONF_LIST,     /* pointer to the structs of `table`, and their number */
-    CONF_MAP,      /* the same; keys go to the member at table->key_offset */
+    CONF_BOOL,      /* bool */
+    CONF_INT,       /* uint64_t */
+    CONF_SIZE,      /* uint64_t: "64KiB" or bytes */
+    CONF_DURATION,  /* uint64_t: "10s"; without a default: CONF_UNSET */
+    CONF_FLOAT,     /* double */
+    CONF_STRING,    /* const char * */
+    CONF_ENUM,      /* an enum, by `choices` */
+    CONF_STRINGS,   /* struct conf_strings */
+    CONF_DURATIONS, /* struct conf_durations: keys by `text`, bounded values */
+    CONF_OBJECT,    /* the struct of `table` */
+    CONF_LIST,      /* pointer to the structs of `table`, and their number */
+    CONF_MAP,       /* the same; keys go to the member at table->key_offset */
 };
 
 /* What a string must look like. Rows in conf_text.c. */
@@ -53,6 +54,8 @@ enum conf_text {
     CONF_TEXT_PATH,
     CONF_TEXT_METHOD,
     CONF_TEXT_FIELD,
+    CONF_TEXT_CODING,
+    CONF_TEXT_STATUS,
     CONF_TEXT_COOKIE,
     CONF_TEXT_PARAMETER,
     CONF_TEXT_SECRET,

@@ -110,19 +110,24 @@ read_size(const struct slot *slot)
     return put_bounded(slot, bytes);
 }
 
+/* Of bare numbers, only zero needs no unit. */
+static bool
+duration_of(const json_t *value, uint64_t *ms)
+{
+    const char *text = json_string_value(value);
+
+    if (text != NULL)
+        return conf_parse_duration(text, ms);
+    return whole_number(value, ms) && *ms == 0;
+}
+
 static bool
 read_duration(const struct slot *slot)
 {
-    const char *text = json_string_value(slot->tree->value);
     uint64_t ms;
 
-    if (text != NULL) {
-        if (!conf_parse_duration(text, &ms))
-            return wrong(slot);
-        /* Of bare numbers, only zero needs no unit. */
-    } else if (!whole_number(slot->tree->value, &ms) || ms != 0) {
+    if (!duration_of(slot->tree->value, &ms))
         return wrong(slot);
-    }
     return put_bounded(slot, ms);
 }
 
@@ -244,6 +249,66 @@ read_strings(const struct slot *slot)
     return right;
 }
 
+/* ---- durations by key ---- */
+
+static size_t
+member_count(const struct conf_tree *tree)
+{
+    size_t count = 0;
+
+    /* Of a merged object, the tree has all members; the value has not. */
+    for (const struct conf_tree *item = tree->first; item; item = item->next)
+        count++;
+    return count;
+}
+
+/* Reports a key that is not what `text` asks for. Gives the key as it is kept,
+ * or NULL. */
+static const char *
+read_key(struct conf_reader *reader, struct conf_tree *item,
+         enum conf_text text)
+{
+    const struct conf_text_row *row = conf_text_row(text);
+    struct buf kept = {0};
+    const char *key = NULL;
+
+    if (row->accept(span_of(item->key), &kept) && kept.data != NULL)
+        key = conf_arena_strdup(reader->arena, kept.data);
+    else
+        conf_error_at(reader->loader->problems, item, NULL,
+                      "expected as its key %s", row->expected);
+    buf_fini(&kept);
+    return key;
+}
+
+static bool
+read_durations(const struct slot *slot)
+{
+    struct conf_durations durations = {0};
+
+    if (!json_is_object(slot->tree->value))
+        return wrong(slot);
+    struct conf_duration *list = conf_arena_zalloc(
+        slot->reader->arena, (member_count(slot->tree) + 1) * sizeof(*list));
+
+    for (struct conf_tree *item = slot->tree->first; item; item = item->next) {
+        struct conf_duration *one = &list[durations.count];
+        struct conf_option value = {.type = CONF_DURATION,
+                                    .min = slot->option->min,
+                                    .max = slot->option->max,
+                                    .offset =
+                                        offsetof(struct conf_duration, ms)};
+        struct slot inner = {slot->reader, &value, item, one};
+
+        one->key = read_key(slot->reader, item, slot->option->text);
+        if (read_duration(&inner) && one->key != NULL)
+            durations.count++;
+    }
+    durations.list = list;
+    put(slot, &durations, sizeof(durations));
+    return true;
+}
+
 /* ---- structs ---- */
 
 static bool
@@ -292,16 +357,12 @@ read_list(const struct slot *slot)
 
 /* The key of a map's item goes into the struct. */
 static void
-read_key(const struct slot *slot, struct conf_tree *item, char *at)
+put_key(const struct slot *slot, struct conf_tree *item, char *at)
 {
-    const struct conf_text_row *row = conf_text_row(CONF_TEXT_NAME);
-    const char *name = conf_arena_strdup(slot->reader->arena, item->key);
-    struct buf kept = {0};
+    const char *name = read_key(slot->reader, item, CONF_TEXT_NAME);
 
-    if (!row->accept(span_of(name), &kept))
-        conf_error_at(slot->reader->loader->problems, item, NULL,
-                      "expected as its key %s", row->expected);
-    buf_fini(&kept);
+    if (name == NULL) /* reported; whoever reads on finds a string */
+        name = conf_arena_strdup(slot->reader->arena, item->key);
     memcpy(at + slot->option->table->key_offset, &name, sizeof(name));
 }
 
@@ -309,20 +370,16 @@ static bool
 read_map(const struct slot *slot)
 {
     const struct conf_table *table = slot->option->table;
-    size_t count = 0;
 
     if (!json_is_object(slot->tree->value))
         return wrong(slot);
-    /* Of a merged object, the tree has all members; the value has not. */
-    for (struct conf_tree *item = slot->tree->first; item; item = item->next)
-        count++;
-    char *at = put_structs(slot, count);
+    char *at = put_structs(slot, member_count(slot->tree));
 
     for (struct conf_tree *item = slot->tree->first; item; item = item->next) {
         struct conf_option one = {.type = CONF_OBJECT, .table = table};
         struct slot inner = {slot->reader, &one, item, at};
 
-        read_key(slot, item, at);
+        put_key(slot, item, at);
         (void)read_object(&inner);
         at += table->size;
     }
@@ -350,6 +407,8 @@ read_value(const struct slot *slot)
         return read_enum(slot);
     case CONF_STRINGS:
         return read_strings(slot);
+    case CONF_DURATIONS:
+        return read_durations(slot);
     case CONF_OBJECT:
         return read_object(slot);
     case CONF_LIST:

@@ -42,6 +42,19 @@ same_strings(const struct conf_strings *a, const struct conf_strings *b)
     return true;
 }
 
+static bool
+same_durations(const struct conf_durations *a, const struct conf_durations *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->list[i].ms != b->list[i].ms ||
+            strcmp(a->list[i].key, b->list[i].key) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool same(const struct conf_option *option, const void *a,
                  const void *b);
 
@@ -98,6 +111,8 @@ same(const struct conf_option *option, const void *a, const void *b)
         return memcmp(one, other, sizeof(unsigned)) == 0;
     case CONF_STRINGS:
         return same_strings(one, other);
+    case CONF_DURATIONS:
+        return same_durations(one, other);
     case CONF_OBJECT:
         return same_struct(option->table, one, other);
     case CONF_LIST:

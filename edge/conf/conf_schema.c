@@ -134,6 +134,17 @@ of_map(const struct conf_option *option)
 }
 
 static json_t *
+of_durations(const struct conf_option *option)
+{
+    json_t *schema = of_type("object");
+
+    set(schema, "propertyNames",
+        of_pattern(conf_text_row(option->text)->pattern));
+    set(schema, "additionalProperties", of_duration());
+    return schema;
+}
+
+static json_t *
 of_option(const struct conf_option *option)
 {
     switch (option->type) {
@@ -153,6 +164,8 @@ of_option(const struct conf_option *option)
         return of_choices(option->choices);
     case CONF_STRINGS:
         return of_list(option, of_text(option, false));
+    case CONF_DURATIONS:
+        return of_durations(option);
     case CONF_OBJECT:
         return of_table(option->table, false);
     case CONF_LIST:

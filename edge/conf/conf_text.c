@@ -245,6 +245,27 @@ accept_field(struct span s, struct buf *out)
     return token(s);
 }
 
+/* `identity` is what there is without a coding. */
+static bool
+accept_coding(struct span s, struct buf *out)
+{
+    add_lower(s, out);
+    return token(s) && !span_eq(s, SPAN("*")) &&
+           !span_eq_nocase(s, SPAN("identity"));
+}
+
+/* A status of a final response, or a class of them. */
+static bool
+accept_status(struct span s, struct buf *out)
+{
+    buf_add_span(out, s);
+    if (s.len != 3 || s.ptr[0] < '2' || s.ptr[0] > '5')
+        return false;
+    return span_eq(span_sub(s, 1, 3), SPAN("xx")) ||
+           (isdigit((unsigned char)s.ptr[1]) &&
+            isdigit((unsigned char)s.ptr[2]));
+}
+
 static bool
 accept_cookie(struct span s, struct buf *out)
 {
@@ -332,6 +353,12 @@ static const struct conf_text_row rows[] = {
     [CONF_TEXT_FIELD] = {"the name of a header field such as "
                          "\"accept-language\"",
                          "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", false, accept_field},
+    [CONF_TEXT_CODING] = {"the name of a content coding such as \"br\", but "
+                          "not \"identity\"",
+                          "^[A-Za-z0-9!#$%&'+.^_`|~-]+$", false, accept_coding},
+    [CONF_TEXT_STATUS] = {"a status such as \"404\", or a class of them such "
+                          "as \"5xx\"",
+                          "^[2-5]([0-9][0-9]|xx)$", false, accept_status},
     [CONF_TEXT_COOKIE] = {"the name of a cookie such as \"theme\"",
                           "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", false,
                           accept_cookie},

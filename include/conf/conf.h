@@ -45,6 +45,10 @@ struct conf_limits {
     uint64_t drain_timeout_ms;
 };
 
+struct conf_cache_status {
+    bool key; /* Cache-Status shows the cache key */
+};
+
 struct conf_site {
     const char *name;
     const char *redis; /* "host:port", or empty */
@@ -87,6 +91,7 @@ struct conf {
     uint64_t invalidation_memory_bytes;
     struct conf_disk disk;
     struct conf_limits limits;
+    struct conf_cache_status cache_status;
     const char *access_log; /* a path, "-" for standard output, "" for none */
     const char *secret;     /* shared by all nodes, from secret_file if set */
     const char *secret_file;

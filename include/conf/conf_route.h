@@ -36,6 +36,24 @@ enum conf_set_cookie {
     CONF_SET_COOKIE_STORE,
 };
 
+/* What a request for a range does when nothing is stored. */
+enum conf_partial {
+    CONF_PARTIAL_WHOLE, /* fetch and store the whole, answer from that */
+    CONF_PARTIAL_PASS,  /* ask for the range, store nothing */
+    CONF_PARTIAL_STORE, /* ask for the range, store the part */
+};
+
+/* Durations by the key that they have in the file. */
+struct conf_duration {
+    const char *key;
+    uint64_t ms;
+};
+
+struct conf_durations {
+    const struct conf_duration *list;
+    size_t count;
+};
+
 struct conf_origin {
     const char *name;
     struct conf_strings servers; /* "http(s)://host[:port]", no path; >= 1 */
@@ -67,6 +85,8 @@ struct conf_ttl {
     uint64_t heuristic_percent; /* of Date - Last-Modified (RFC 9111
                                  * section 4.2.2); 0: no heuristics */
     uint64_t heuristic_max_ms;
+    struct conf_durations status; /* by "404" or "4xx": of responses that do
+                                   * not say it themselves */
 };
 
 struct conf_query_key {
@@ -79,7 +99,13 @@ struct conf_key {
     struct conf_query_key query;
     struct conf_strings headers; /* request fields, lower case */
     struct conf_strings cookies;
-    bool ignore_case; /* the path in lower case */
+    bool ignore_case;    /* the path in lower case */
+    bool no_vary_search; /* honour No-Vary-Search */
+};
+
+struct conf_forward {
+    struct conf_strings headers; /* unkeyed fields that reach the origin all
+                                  * the same; lower case */
 };
 
 struct conf_route {
@@ -92,7 +118,17 @@ struct conf_route {
     struct conf_key key;
     bool purge; /* PURGE on the client listener, with the admin token */
     enum conf_set_cookie set_cookie;
-    bool pass; /* never cache */
+    bool pass;                   /* never cache */
+    struct conf_strings targets; /* targeted fields (RFC 9213), lower case,
+                                  * the most specific first */
+    const char *surrogate;       /* the name under which Surrogate-Control is
+                                  * honoured; empty: it is not */
+    struct conf_forward forward;
+    struct conf_strings encodings; /* codings that tell variants apart */
+    bool language_select; /* a variant whose Content-Language is what the
+                           * request likes best is as good as asking */
+    bool tags_to_client;  /* Surrogate-Key, Cache-Tag, Cache-Groups are sent */
+    enum conf_partial partial;
 };
 
 /* "ap", "cp". */

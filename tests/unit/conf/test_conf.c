@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "conf/conf.h"
@@ -94,6 +95,18 @@ test_defaults(void **state)
     assert_null(conf);
 }
 
+/* `want` has a space between two. */
+static void
+check_strings(const struct conf_strings *strings, const char *want)
+{
+    struct buf got = {0};
+
+    for (size_t i = 0; i < strings->count; i++)
+        buf_printf(&got, "%s%s", i ? " " : "", strings->list[i]);
+    assert_string_equal(got.data ? got.data : "", want);
+    buf_fini(&got);
+}
+
 static void
 test_route_defaults(void **state)
 {
@@ -124,6 +137,14 @@ test_route_defaults(void **state)
     assert_int_equal(route->origin->retries, 1);
     assert_true(route->origin->tls_verify);
     assert_string_equal(route->origin->host_header, "");
+    check_strings(&route->targets, "cdn-cache-control");
+    check_strings(&route->encodings, "br gzip zstd");
+    check_strings(&route->forward.headers, "");
+    assert_string_equal(route->surrogate, "");
+    assert_int_equal(route->ttl.status.count, 0);
+    assert_int_equal(route->partial, CONF_PARTIAL_WHOLE);
+    assert_false(route->key.no_vary_search || route->language_select ||
+                 route->tags_to_client || conf->cache_status.key);
     assert_string_equal(conf_consistency_name(CONF_AP), "ap");
     assert_string_equal(conf_consistency_name(CONF_CP), "cp");
     conf_unref(&conf);
@@ -201,6 +222,42 @@ test_route_values(void **state)
     assert_int_equal(route->ttl.max_ms, UINT64_C(604800000));
     assert_int_equal(route->ttl.override_ms, 0);
     free(ca_file);
+    conf_unref(&conf);
+}
+
+static void
+test_route_policy(void **state)
+{
+    struct conf *conf = load_text(
+        "{'cache_status':{'key':true}," ORIGINS ",'routes':[{'name':'r',"
+        "'origin':'web','targets':['Paris-Cache-Control','CDN-Cache-Control'],"
+        "'surrogate':'atlas','forward':{'headers':['X-Forwarded-Host']},"
+        "'encodings':['GZIP'],'key':{'no_vary_search':true},"
+        "'language_select':true,'tags_to_client':true,'partial':'store',"
+        "'ttl':{'status':{'404':'10s','4xx':'1m','503':0}}},{'name':'s',"
+        "'origin':'web','match':{'path':'/s'},'targets':[],'encodings':[],"
+        "'surrogate':'','partial':'pass'}]}");
+    const struct conf_route *route = &conf->routes[0];
+    const struct conf_durations *status = &route->ttl.status;
+
+    (void)state;
+    check_strings(&route->targets, "paris-cache-control cdn-cache-control");
+    check_strings(&route->encodings, "gzip");
+    check_strings(&route->forward.headers, "x-forwarded-host");
+    assert_string_equal(route->surrogate, "atlas");
+    assert_int_equal(route->partial, CONF_PARTIAL_STORE);
+    assert_true(route->key.no_vary_search && route->language_select &&
+                route->tags_to_client && conf->cache_status.key);
+    assert_int_equal(status->count, 3);
+    assert_string_equal(status->list[0].key, "404");
+    assert_int_equal(status->list[0].ms, 10000);
+    assert_string_equal(status->list[1].key, "4xx");
+    assert_int_equal(status->list[1].ms, 60000);
+    assert_string_equal(status->list[2].key, "503");
+    assert_int_equal(status->list[2].ms, 0);
+    check_strings(&conf->routes[1].targets, "");
+    check_strings(&conf->routes[1].encodings, "");
+    assert_int_equal(conf->routes[1].partial, CONF_PARTIAL_PASS);
     conf_unref(&conf);
 }
 
@@ -395,10 +452,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_route_defaults),
-        cmocka_unit_test(test_values),   cmocka_unit_test(test_route_values),
-        cmocka_unit_test(test_include),  cmocka_unit_test(test_secret_files),
-        cmocka_unit_test(test_ref),      cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_route_defaults),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_route_values),
+        cmocka_unit_test(test_route_policy),
+        cmocka_unit_test(test_include),
+        cmocka_unit_test(test_secret_files),
+        cmocka_unit_test(test_ref),
+        cmocka_unit_test(test_reload),
         cmocka_unit_test(test_examples),
     };
 

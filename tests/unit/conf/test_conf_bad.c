@@ -84,6 +84,10 @@ struct row {
 #define HOST_WORDS                                                             \
     "\"*\", a host such as \"example.com\", or \"*.example.com\", without a "  \
     "port"
+#define CODING_WORDS                                                           \
+    "the name of a content coding such as \"br\", but not \"identity\""
+#define STATUS_WORDS                                                           \
+    "a status such as \"404\", or a class of them such as \"5xx\""
 #define DURATION_WORDS                                                         \
     "a duration such as \"500ms\", \"10s\", \"5m\", \"1h\" or \"7d\", "
 #define SIZE_WORDS "a size in bytes, or such as \"64KiB\" or \"256MiB\", "
@@ -337,6 +341,26 @@ static const struct row routes[] = {
      "such as \"accept-language\", found \"a b\"\n"
      "t.json: routes[0].key.cookies[0]: expected the name of a cookie such as "
      "\"theme\", found \"c;d\""},
+    {ROUTE(",'targets':['a b']"),
+     "t.json: routes[0].targets[0]: expected the name of a header field such "
+     "as \"accept-language\", found \"a b\""},
+    {ROUTE(",'surrogate':'a b'"),
+     "t.json: routes[0].surrogate: expected " NAME_WORDS
+     ", or an empty string, found \"a b\""},
+    {ROUTE(",'forward':{'headers':['']}"),
+     "t.json: routes[0].forward.headers[0]: expected the name of a header "
+     "field such as \"accept-language\", found \"\""},
+    {ROUTE(",'encodings':['identity','*','gzip;q=1']"),
+     "t.json: routes[0].encodings[0]: expected " CODING_WORDS
+     ", found \"identity\"\n"
+     "t.json: routes[0].encodings[1]: expected " CODING_WORDS ", found \"*\"\n"
+     "t.json: routes[0].encodings[2]: expected " CODING_WORDS
+     ", found \"gzip;q=1\""},
+    {ROUTE(",'partial':'slices'"),
+     "t.json: routes[0].partial: expected \"whole\", \"pass\" or \"store\", "
+     "found \"slices\""},
+    {"{'cache_status':{'key':'yes'}}",
+     "t.json: cache_status.key: expected true or false, found \"yes\""},
     {ROUTE(",'purge':true"),
      "t.json: routes[0].purge: expected \"admin.token\" or "
      "\"admin.token_file\" beside it, found neither: nobody could purge"},
@@ -352,6 +376,43 @@ static const struct row routes[] = {
      "'HEAD']}}]}",
      "t.json: routes[1].match: expected a host, path and methods of its own, "
      "found those of routes[0] \"a\": host \"*\", path \"/*\", HEAD"},
+};
+
+static const struct row durations[] = {
+    {ROUTE(",'ttl':{'status':[]}"),
+     "t.json: routes[0].ttl.status: expected an object, each key " STATUS_WORDS
+     ", each value " DURATION_WORDS "from 0s to 3650d, found a list"},
+    {ROUTE(",'ttl':{'status':{'404':10}}"),
+     "t.json: routes[0].ttl.status.404: expected " DURATION_WORDS
+     "from 0s to 3650d, found 10"},
+    {ROUTE(",'ttl':{'status':{'404':'1s','5xx':'99999d'}}"),
+     "t.json: routes[0].ttl.status.5xx: expected " DURATION_WORDS
+     "from 0s to 3650d, found \"99999d\""},
+    {ROUTE(",'ttl':{'status':{'600':'1s','1xx':'1s','4XX':'1s','40':'1s',"
+           "'40x':'1s','':'1s'}}"),
+     "t.json: routes[0].ttl.status.600: expected as its key " STATUS_WORDS "\n"
+     "t.json: routes[0].ttl.status.1xx: expected as its key " STATUS_WORDS "\n"
+     "t.json: routes[0].ttl.status.4XX: expected as its key " STATUS_WORDS "\n"
+     "t.json: routes[0].ttl.status.40: expected as its key " STATUS_WORDS "\n"
+     "t.json: routes[0].ttl.status.40x: expected as its key " STATUS_WORDS "\n"
+     "t.json: routes[0].ttl.status.: expected as its key " STATUS_WORDS},
+    /* HTTP counts in seconds: half of one would be none. */
+    {ROUTE(",'ttl':{'min':'500ms','override':'1500ms'}"),
+     "t.json: routes[0].ttl.min: expected whole seconds, found 500ms\n"
+     "t.json: routes[0].ttl.override: expected whole seconds, found 1500ms"},
+    {ROUTE(",'ttl':{'default':'1ms','max':'999ms','max_stale':'1001ms'}"),
+     "t.json: routes[0].ttl.default: expected whole seconds, found 1ms\n"
+     "t.json: routes[0].ttl.max: expected whole seconds, found 999ms\n"
+     "t.json: routes[0].ttl.max_stale: expected whole seconds, found 1001ms"},
+    {ROUTE(",'ttl':{'stale_while_revalidate':'1ms','stale_if_error':'1ms',"
+           "'heuristic_max':'1ms','status':{'404':'1ms'}}"),
+     "t.json: routes[0].ttl.stale_while_revalidate: expected whole seconds, "
+     "found 1ms\n"
+     "t.json: routes[0].ttl.stale_if_error: expected whole seconds, found "
+     "1ms\n"
+     "t.json: routes[0].ttl.heuristic_max: expected whole seconds, found "
+     "1ms\n"
+     "t.json: routes[0].ttl.status.404: expected whole seconds, found 1ms"},
 };
 
 static void
@@ -396,6 +457,13 @@ test_routes(void **state)
 {
     (void)state;
     run(routes, ARRAY_LEN(routes));
+}
+
+static void
+test_durations(void **state)
+{
+    (void)state;
+    run(durations, ARRAY_LEN(durations));
 }
 
 static void
@@ -605,6 +673,7 @@ main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_sites),
         cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_durations),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_includes),
         cmocka_unit_test(test_include_depth),
