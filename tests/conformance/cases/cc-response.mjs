@@ -1,6 +1,6 @@
 // Directives of a response that are not about how long it is fresh
 // (RFC 9111 sections 5.2.2.2 to 5.2.2.7).
-import { cc, dated, exchanges, reused, refetched, validated }
+import { cc, dated, exchanges, expired, refetched, reused, validated }
   from './lib/case.mjs'
 
 const FUTURE = ['Expires', 10000]
@@ -31,7 +31,10 @@ const forbidden = refetched('required', [
   ['atlas-cc-no-store-lines', 'Nor on a line of its own',
     [cc('max-age=10000'), cc('no-store')]],
   ['atlas-cc-no-store-case-fresh', 'Nor in other letters with max-age',
-    [cc('max-age=10000, NO-STORE')]],
+    [cc('max-age=10000, NO-STORE')]]
+])
+
+const unvalidated = expired('required', [
   ['atlas-cc-no-cache', 'no-cache is not used as it is', [cc('no-cache')]],
   ['atlas-cc-no-cache-fresh', 'Nor with max-age and Expires',
     [cc('max-age=10000, no-cache'), FUTURE, NOW]],
@@ -132,4 +135,6 @@ const mustRevalidate = [
   ])
 ]
 
-export default [...forbidden, ...noCache, ...kept, ...mustRevalidate]
+export default [
+  ...forbidden, ...unvalidated, ...noCache, ...kept, ...mustRevalidate
+]
