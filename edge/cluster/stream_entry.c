@@ -4,7 +4,8 @@
  *   v      1
  *   kind   url, prefix, host, tag, all
  *   soft   0 or 1
- *   host   at most 255 bytes, empty when the kind has none
+ *   host   at most 255 bytes, empty when the kind has none; a url or prefix
+ *          may be below the empty one, of HTTP/1.0 requests that name none
  *   value  at most 8 KiB, empty when the kind has none
  *   node   who published it
  *   time   when, by that node's wall clock, in ms (for people)
@@ -48,7 +49,9 @@ stream_entry_problem(const struct inval_entry *entry)
     bool wants_path = entry->kind == INVAL_URL || entry->kind == INVAL_PREFIX;
     bool wants_value = wants_path || entry->kind == INVAL_TAG;
 
-    if (wants_host && entry->host.len == 0)
+    /* What is below a host may have none: HTTP/1.0 requests need not name
+     * one. */
+    if (entry->kind == INVAL_HOST && entry->host.len == 0)
         return "the host is missing";
     if (!wants_host && entry->host.len > 0)
         return "a host does not belong to this kind";

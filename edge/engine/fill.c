@@ -19,6 +19,7 @@
 #include "fill_upload_internal.h"
 #include "http/conditional.h"
 #include "http/forward.h"
+#include "http/method.h"
 #include "http/vary.h"
 #include "store/store.h"
 
@@ -65,13 +66,6 @@ fill_release(struct flight *flight)
     free(fill);
 }
 
-static bool
-method_is_safe(struct span method)
-{
-    return span_eq(method, SPAN("GET")) || span_eq(method, SPAN("HEAD")) ||
-           span_eq(method, SPAN("OPTIONS")) || span_eq(method, SPAN("TRACE"));
-}
-
 static struct key
 key_copy(const struct key *key, char **text)
 {
@@ -112,7 +106,7 @@ fill_new(const struct fill_spec *spec)
     fill->strict = spec->strict;
     fill->shared = spec->shared;
     fill->store = spec->store;
-    fill->safe = method_is_safe(spec->method);
+    fill->safe = method_safe(spec->method);
     fill->has_body = spec->has_body;
     fill->body_len = spec->body_len;
     fill->length = -1;

@@ -10,6 +10,7 @@
 #include "base/watcher.h"
 #include "cluster/inval.h"
 #include "http/conditional.h"
+#include "http/method.h"
 #include "http/proxy_status.h"
 #include "report/access.h"
 #include "store/store.h"
@@ -199,9 +200,9 @@ ask_of(struct tx *tx)
         tx->tried.join = true;
         tx->tried.peers = true;
     }
-    tx->invalidates = !ask->readable && !tx->policy->plan.pass &&
-                      !span_eq(request->method, SPAN("OPTIONS")) &&
-                      !span_eq(request->method, SPAN("TRACE"));
+    /* Also where the route caches nothing: another one, that of a GET, may
+     * hold a copy (RFC 9111 section 4.4). */
+    tx->invalidates = !method_safe(request->method);
     /* Nobody to ask: one node alone, or a verdict that never asks peers. */
     if (tx->worker->engine->parts.peers == NULL) {
         tx->tried.peers = true;

@@ -43,25 +43,52 @@ on_purged(void *arg, const struct purge_result *result)
 }
 
 static void
-submit(struct tx *tx, struct tx_purge_wait *wait, struct span host,
-       struct span path_query, bool soft)
+submit(struct tx_purge_wait *wait, struct purge *purge)
 {
-    struct purge purge = {
-        .kind = INVAL_URL,
-        .soft = soft,
-        .host = mem_strndup(host.ptr, host.len),
-        .value = mem_strndup(path_query.ptr, path_query.len),
-    };
     char why[128];
 
-    if (purge_valid(&purge, why, sizeof(why))) {
-        wait->pending++;
-        wait->worker->purges++;
-        purge_submit(tx->worker->engine->parts.streams, &purge,
-                     tx->worker->loop, on_purged, wait);
-    }
+    if (!purge_valid(purge, why, sizeof(why)))
+        return;
+    wait->pending++;
+    wait->worker->purges++;
+    purge_submit(wait->worker->engine->parts.streams, purge, wait->worker->loop,
+                 on_purged, wait);
+}
+
+/* A URL, as the route that a GET of it takes makes its key: not always the
+ * route of the request that changes it. */
+static void
+subject_of(const struct tx *tx, const struct target *target,
+           struct buf *scratch, struct key *key)
+{
+    const struct policy *policy = snapshot_find(tx->use->snapshot, target->host,
+                                                target->path, SPAN("GET"));
+
+    key_of_target(policy ? &policy->key : NULL, target, scratch, key);
+}
+
+static void
+submit_url(struct tx *tx, struct tx_purge_wait *wait,
+           const struct target *target, bool soft)
+{
+    struct buf scratch = {0};
+    struct key key;
+
+    subject_of(tx, target, &scratch, &key);
+    /* One that no entry can hold goes with what begins like it. */
+    bool whole = key.path_query.len <= INVAL_VALUE_MAX;
+    struct span value = span_sub(key.path_query, 0, INVAL_VALUE_MAX);
+    struct purge purge = {
+        .kind = whole ? INVAL_URL : INVAL_PREFIX,
+        .soft = soft,
+        .host = mem_strndup(key.host.ptr, key.host.len),
+        .value = mem_strndup(value.ptr, value.len),
+    };
+
+    submit(wait, &purge);
     free(purge.host);
     free(purge.value);
+    buf_fini(&scratch);
 }
 
 static struct tx_purge_wait *
@@ -91,7 +118,9 @@ tx_purge_forget(struct tx *tx)
 static void
 answer_purge(struct tx *tx, const struct purge_result *result)
 {
+    struct buf scratch = {0};
     struct buf body = {0};
+    struct key key;
     unsigned status = 200;
 
     tx->cache = "own";
@@ -100,8 +129,9 @@ answer_purge(struct tx *tx, const struct purge_result *result)
         return;
     }
     buf_printf(&body, "{\"purged\":\"");
-    buf_add_json(&body, tx->key.host);
-    buf_add_json(&body, tx->key.path_query);
+    subject_of(tx, &tx->target, &scratch, &key);
+    buf_add_json(&body, key.host);
+    buf_add_json(&body, key.path_query);
     buf_printf(&body, "\",\"published\":%s,\"applied\":%s}\n",
                result->outcome == PURGE_PUBLISHED ? "true" : "false",
                result->applied ? "true" : "false");
@@ -110,6 +140,7 @@ answer_purge(struct tx *tx, const struct purge_result *result)
     counter_add(COUNTER_REQ_OWN, 1);
     tx_answer(tx, status, "application/json", buf_span(&body), NULL);
     buf_fini(&body);
+    buf_fini(&scratch);
 }
 
 static bool
@@ -152,38 +183,47 @@ tx_purge(struct tx *tx)
     }
     tx->purging = wait_new(tx, answer_purge);
     tx->waits = TX_WAITS_PURGE;
-    submit(tx, tx->purging, tx->key.host, tx->key.path_query,
-           span_eq_nocase(soft, SPAN("soft")));
+    submit_url(tx, tx->purging, &tx->target,
+               span_eq_nocase(soft, SPAN("soft")));
     if (tx->purging->pending == 0) {
         free(tx->purging);
         tx->purging = NULL;
-        tx_fail(tx, 400, "this URL is too long to be purged");
+        tx_fail(tx, 400, "this URL cannot be purged");
     }
 }
 
 /* ---- after an unsafe method ---- */
 
-/* Another resource on the same host that the response names. */
+/* 0: that of the scheme. */
+static unsigned
+own_port(const struct target *target)
+{
+    uint16_t usual = target_default_port(target->scheme);
+
+    return target->port == usual ? 0 : target->port;
+}
+
+/* What Location or Content-Location names, if it is of the same origin (RFC
+ * 9111 section 4.4). An origin that clients reach by TLS, ended before us, may
+ * say https of what we know as http. */
 static void
 submit_named(struct tx *tx, struct tx_purge_wait *wait, struct span name)
 {
-    struct span value = fields_get(pack_fields(tx->fill->fields), name);
+    const struct fields *fields = pack_fields(tx->fill->fields);
     struct buf url = {0};
-    struct buf scratch = {0};
-    struct key key;
+    struct target target;
 
-    if (value.len == 0)
-        return;
-    if (value.ptr[0] == '/' && !(value.len > 1 && value.ptr[1] == '/')) {
-        buf_add_text(&url, "http://");
-        buf_add_span(&url, tx->key.host);
+    for (size_t i = 0; i < fields->count; i++) {
+        if (!span_eq_nocase(fields->list[i].name, name))
+            continue;
+        buf_clear(&url);
+        if (target_resolve(&tx->target, fields->list[i].value, &url) &&
+            target_parse_url(buf_span(&url), &target) == NULL &&
+            span_eq_nocase(target.host, tx->target.host) &&
+            own_port(&target) == own_port(&tx->target))
+            submit_url(tx, wait, &target, false);
     }
-    buf_add_span(&url, value);
-    if (key_subject(&tx->policy->key, buf_span(&url), &scratch, &key) == NULL &&
-        span_eq(key.host, tx->key.host))
-        submit(tx, wait, key.host, key.path_query, false);
     buf_fini(&url);
-    buf_fini(&scratch);
 }
 
 /* Whether the origin may have changed something: it said so, or nobody knows
@@ -217,7 +257,7 @@ submit_all(struct tx *tx)
      * checked but not lost, when nobody knows. */
     bool known = tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE;
 
-    submit(tx, wait, tx->key.host, tx->key.path_query, !known);
+    submit_url(tx, wait, &tx->target, !known);
     if (tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE) {
         submit_named(tx, wait, SPAN("Location"));
         submit_named(tx, wait, SPAN("Content-Location"));

@@ -268,20 +268,27 @@ key_parse(struct span text, struct key *out)
     return true;
 }
 
+void
+key_of_target(const struct key_policy *policy, const struct target *target,
+              struct buf *scratch, struct key *out)
+{
+    static const struct key_policy exact;
+    struct key_policy bare = policy ? *policy : exact;
+    const struct fields none = {0};
+
+    bare.headers.count = 0;
+    bare.cookies.count = 0;
+    key_build(&bare, target, &none, scratch, out);
+}
+
 const char *
 key_subject(const struct key_policy *policy, struct span url,
             struct buf *scratch, struct key *out)
 {
-    static const struct key_policy exact;
-    struct key_policy bare = policy ? *policy : exact;
     struct target target;
-    const struct fields none = {0};
     const char *why = target_parse_url(url, &target);
 
-    if (why != NULL)
-        return why;
-    bare.headers.count = 0;
-    bare.cookies.count = 0;
-    key_build(&bare, &target, &none, scratch, out);
-    return NULL;
+    if (why == NULL)
+        key_of_target(policy, &target, scratch, out);
+    return why;
 }

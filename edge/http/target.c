@@ -259,3 +259,147 @@ target_parse(struct span raw, struct span method, struct span host_field,
         split_query(SPAN("*"), out);
     return NULL;
 }
+
+/* ---- references (RFC 3986) ---- */
+
+/* What stands before the first of `ends`; all of it when none is there. */
+static struct span
+until(struct span text, const char *ends)
+{
+    size_t end = 0;
+
+    while (end < text.len && memchr(ends, text.ptr[end], strlen(ends)) == NULL)
+        end++;
+    return span_sub(text, 0, end);
+}
+
+/* Takes "scheme:" off the front (section 3.1). False: it has none. */
+static bool
+take_any_scheme(struct span *reference, struct span *scheme)
+{
+    *scheme = until(*reference, ":/?#");
+    if (scheme->len == reference->len || reference->ptr[scheme->len] != ':')
+        return false;
+    *reference = span_sub(*reference, scheme->len + 1, reference->len);
+    return true;
+}
+
+/* Takes the next segment off, with the slash before it, if it is `dots`. */
+static bool
+take_dots(struct span *path, struct span dots)
+{
+    struct span segment = until(span_sub(*path, 1, path->len), "/");
+
+    if (!span_eq(segment, dots))
+        return false;
+    *path = span_sub(*path, 1 + dots.len, path->len);
+    return true;
+}
+
+/* Section 5.2.4, for a path that begins with '/'. */
+static void
+add_without_dots(struct buf *out, struct span path)
+{
+    size_t start = out->len;
+
+    while (path.len > 0) {
+        bool up = take_dots(&path, SPAN(".."));
+
+        if (up || take_dots(&path, SPAN("."))) {
+            while (up && out->len > start && out->data[--out->len] != '/')
+                ;
+            if (path.len == 0)
+                buf_add_char(out, '/');
+            continue;
+        }
+        struct span segment = until(span_sub(path, 1, path.len), "/");
+
+        buf_add_char(out, '/');
+        buf_add_span(out, segment);
+        path = span_sub(path, 1 + segment.len, path.len);
+    }
+    if (out->len == start)
+        buf_add_char(out, '/');
+}
+
+/* The path of a relative reference (section 5.2.3): in place of what stands
+ * behind the base's last slash. */
+static void
+add_merged(struct buf *out, struct span base, struct span path)
+{
+    size_t keep = base.len;
+    struct buf merged = {0};
+
+    while (keep > 0 && base.ptr[keep - 1] != '/')
+        keep--;
+    if (path.len > 0 && path.ptr[0] == '/')
+        keep = 0;
+    else if (keep == 0)
+        buf_add_char(&merged, '/'); /* the base is "*" */
+    buf_add_span(&merged, span_sub(base, 0, keep));
+    buf_add_span(&merged, path);
+    add_without_dots(out, buf_span(&merged));
+    buf_fini(&merged);
+}
+
+static void
+add_authority(struct buf *out, const struct target *target)
+{
+    buf_add_span(out, target->host);
+    if (target->port == target_default_port(target->scheme))
+        return;
+    buf_add_char(out, ':');
+    buf_add_u64(out, target->port);
+}
+
+/* `rest` is the reference without scheme, authority and fragment. */
+static void
+add_path_query(struct buf *out, const struct target *base, struct span rest,
+               bool has_authority)
+{
+    struct span path = until(rest, "?");
+    struct span query = span_sub(rest, path.len, rest.len);
+
+    if (has_authority)
+        add_without_dots(out, path);
+    else if (path.len > 0)
+        add_merged(out, base->path, path);
+    else
+        buf_add_span(out, base->path);
+    if (!has_authority && rest.len == 0 && base->query.ptr != NULL) {
+        buf_add_char(out, '?');
+        buf_add_span(out, base->query);
+    }
+    buf_add_span(out, query);
+}
+
+bool
+target_resolve(const struct target *base, struct span reference,
+               struct buf *out)
+{
+    size_t start = out->len;
+    struct span rest = until(reference, "#");
+    struct span scheme;
+    struct target target;
+    bool own_scheme = take_any_scheme(&rest, &scheme);
+    bool authority = span_starts(rest, SPAN("//"));
+
+    if (own_scheme && !authority)
+        return false; /* of another scheme, or "http:path" */
+    buf_add_span(out, own_scheme ? scheme : base->scheme);
+    buf_add_text(out, "://");
+    if (authority) {
+        struct span name = until(span_sub(rest, 2, rest.len), "/?");
+
+        buf_add_span(out, name);
+        rest = span_sub(rest, 2 + name.len, rest.len);
+    } else {
+        add_authority(out, base);
+    }
+    add_path_query(out, base, rest, authority);
+    if (target_parse_url(span_sub(buf_span(out), start, out->len), &target) ==
+        NULL)
+        return true;
+    out->len = start;
+    return false;
+}

@@ -58,8 +58,10 @@ bool key_parse(struct span text, struct key *out);
 
 /* The subject of an invalidation by URL, prefix or host: the host and the
  * path and query that objects made under `policy` (NULL: the default) have
- * for this absolute URL. Cleared and written: scratch. NULL, or why the URL is
- * refused (static). */
+ * for this target. Cleared and written: scratch. */
+void key_of_target(const struct key_policy *policy, const struct target *target,
+                   struct buf *scratch, struct key *out);
+/* The same for an absolute URL. NULL, or why the URL is refused (static). */
 const char *key_subject(const struct key_policy *policy, struct span url,
                         struct buf *scratch, struct key *out);
 

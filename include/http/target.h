@@ -5,6 +5,7 @@
 #ifndef HTTP_TARGET_H
 #define HTTP_TARGET_H
 
+#include "base/buf.h"
 #include "base/span.h"
 
 /* Longer targets are refused; the status for them is 414, not 400. */
@@ -43,6 +44,14 @@ const char *target_parse_url(struct span url, struct target *out);
  * port. NULL, or why not. */
 const char *target_parse_authority(struct span authority, uint16_t default_port,
                                    struct span *host, uint16_t *port);
+
+/* Resolves a URI reference, such as the value of Location, against the target
+ * of the request that it answers (RFC 3986 section 5.2): adds the absolute URL
+ * to `out`, dot segments taken out, a fragment dropped. False, and nothing
+ * added, when that is no http or https URL, or not one that target_parse_url
+ * takes. `reference` may be of any bytes, but not in `out`. */
+bool target_resolve(const struct target *base, struct span reference,
+                    struct buf *out);
 
 /* 80 or 443. */
 uint16_t target_default_port(struct span scheme);

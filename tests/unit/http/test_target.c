@@ -201,13 +201,155 @@ test_url(void **state)
     assert_non_null(target_parse_url(SPAN_NONE, &t));
 }
 
+/* The examples of RFC 3986 section 5.4, and what goes beyond them. */
+static void
+test_resolve(void **state)
+{
+    static const struct {
+        const char *reference, *want; /* NULL: none */
+    } rows[] = {
+        /* 5.4.1 */
+        {"g:h", NULL},
+        {"g", "http://a/b/c/g"},
+        {"./g", "http://a/b/c/g"},
+        {"g/", "http://a/b/c/g/"},
+        {"/g", "http://a/g"},
+        {"//g", "http://g/"},
+        {"?y", "http://a/b/c/d;p?y"},
+        {"g?y", "http://a/b/c/g?y"},
+        {"#s", "http://a/b/c/d;p?q"},
+        {"g#s", "http://a/b/c/g"},
+        {"g?y#s", "http://a/b/c/g?y"},
+        {";x", "http://a/b/c/;x"},
+        {"g;x", "http://a/b/c/g;x"},
+        {"g;x?y#s", "http://a/b/c/g;x?y"},
+        {"", "http://a/b/c/d;p?q"},
+        {".", "http://a/b/c/"},
+        {"./", "http://a/b/c/"},
+        {"..", "http://a/b/"},
+        {"../", "http://a/b/"},
+        {"../g", "http://a/b/g"},
+        {"../..", "http://a/"},
+        {"../../", "http://a/"},
+        {"../../g", "http://a/g"},
+        /* 5.4.2 */
+        {"../../../g", "http://a/g"},
+        {"../../../../g", "http://a/g"},
+        {"/./g", "http://a/g"},
+        {"/../g", "http://a/g"},
+        {"g.", "http://a/b/c/g."},
+        {".g", "http://a/b/c/.g"},
+        {"g..", "http://a/b/c/g.."},
+        {"..g", "http://a/b/c/..g"},
+        {"./../g", "http://a/b/g"},
+        {"./g/.", "http://a/b/c/g/"},
+        {"g/./h", "http://a/b/c/g/h"},
+        {"g/../h", "http://a/b/c/h"},
+        {"g;x=1/./y", "http://a/b/c/g;x=1/y"},
+        {"g;x=1/../y", "http://a/b/c/y"},
+        {"g?y/./x", "http://a/b/c/g?y/./x"},
+        {"g?y/../x", "http://a/b/c/g?y/../x"},
+        {"g#s/./x", "http://a/b/c/g"},
+        {"g#s/../x", "http://a/b/c/g"},
+        {"http:g", NULL},
+        /* whole URLs, hosts, ports */
+        {"http://h", "http://h/"},
+        {"http://h?x", "http://h/?x"},
+        {"HTTP://h:81/x/../y?z#f", "HTTP://h:81/y?z"},
+        {"https://h/", "https://h/"},
+        {"//h:81/x", "http://h:81/x"},
+        {"/", "http://a/"},
+        {"/?", "http://a/?"},
+        {"?", "http://a/b/c/d;p?"},
+        {"//", NULL},
+        {"///x", NULL},
+        {"http:///x", NULL},
+        {"ftp://h/x", NULL},
+        {"mailto:x", NULL},
+        {":x", NULL},
+        {"http://u@h/", NULL},
+        {"http://h:x/", NULL},
+        /* bytes that no URL has */
+        {"g h", NULL},
+        {"/\xc3\xa9", NULL},
+        {"/a\tb", NULL},
+        /* empty segments stay */
+        {"/x//..//y", "http://a/x//y"},
+        {"//h//x", "http://h//x"},
+    };
+    struct target base;
+    struct buf out = {0};
+
+    (void)state;
+    assert_null(target_parse_url(SPAN("http://a/b/c/d;p?q"), &base));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct span reference = span_of(rows[i].reference);
+        bool good;
+
+        buf_clear(&out);
+        good = target_resolve(&base, reference, &out);
+        if (good != (rows[i].want != NULL))
+            fail_msg("'%s': got '%.*s'", rows[i].reference, (int)out.len,
+                     good ? out.data : "");
+        assert_span(buf_span(&out), good ? rows[i].want : "",
+                    rows[i].reference);
+    }
+    buf_fini(&out);
+}
+
+static void
+test_resolve_bases(void **state)
+{
+    static const struct {
+        const char *base, *reference, *want;
+    } rows[] = {
+        {"http://a:8080/x", "y", "http://a:8080/y"},
+        {"https://a/x", "/y", "https://a/y"},
+        {"https://a/x", "//b/y", "https://b/y"},
+        {"http://[::1]:81/x/", "y", "http://[::1]:81/x/y"},
+        {"http://a/x/../y", "z", "http://a/z"},
+        {"http://a/x/../y", "?z", "http://a/x/../y?z"},
+        {"http://a/x?q", "", "http://a/x?q"},
+        {"http://a", "y", "http://a/y"},
+    };
+    struct target base;
+    struct buf out = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        buf_clear(&out);
+        assert_null(target_parse_url(span_of(rows[i].base), &base));
+        assert_true(target_resolve(&base, span_of(rows[i].reference), &out));
+        assert_span(buf_span(&out), rows[i].want, rows[i].base);
+    }
+    /* Nothing is relative to "*", and what was there stays. */
+    assert_null(target_parse(SPAN("*"), SPAN("OPTIONS"), SPAN("a"),
+                             SPAN("http"), &base));
+    buf_clear(&out);
+    buf_add_text(&out, "before ");
+    assert_false(target_resolve(&base, SPAN("?x"), &out));
+    assert_true(target_resolve(&base, SPAN("x"), &out));
+    assert_span(buf_span(&out), "before http://a/x", "behind");
+    /* Not NUL-terminated, and with a NUL. */
+    buf_clear(&out);
+    assert_true(target_resolve(&base, (struct span){"/xy", 2}, &out));
+    assert_span(buf_span(&out), "http://a/x", "cut");
+    assert_false(target_resolve(&base, (struct span){"/x\0y", 4}, &out));
+    /* A request without a Host. */
+    assert_null(
+        target_parse(SPAN("/x"), SPAN("GET"), SPAN_NONE, SPAN("http"), &base));
+    assert_false(target_resolve(&base, SPAN("y"), &out));
+    buf_fini(&out);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bytes), cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_url),
+        cmocka_unit_test(test_good),          cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_url),           cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_resolve_bases),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
