@@ -53,7 +53,8 @@ size_t blob_cost(const struct blob *blob);
 /* How many readers are open. */
 size_t blob_readers(const struct blob *blob);
 /* The whole body when it is finished, whole, and all of it still there in one
- * piece (of a window too, when it was that small); else false. Valid as long as the caller's reference. */
+ * piece (of a window too, when it was that small); else false. Valid as long as
+ * the caller's reference. */
 bool blob_flat(const struct blob *blob, struct span *body);
 
 /* ---- a reader ---- */
