@@ -5,7 +5,7 @@
 # kinds are those of the cases, too. Prints what does not fit, and fails.
 set -u
 export LC_ALL=C
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 2
 table=tests/conformance/BEHAVIOURS.md
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
