@@ -109,7 +109,7 @@ conformance: deps-build deps-test ## the public HTTP cache tests, also part of `
 
 conformance-peers: deps-build deps-test deps-peers ## the same through nginx, Varnish, Traffic Server and Squid
 	@$(MAKE) --no-print-directory V=release programs
-	@tests/conformance/peers
+	@tests/conformance/compare
 
 soak: deps-build deps-run deps-test ## gigabytes, storms and churn through the release build (long)
 	@$(MAKE) --no-print-directory V=release programs tools

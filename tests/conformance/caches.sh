@@ -53,6 +53,16 @@ sanitizer_said() {
         echo "see $work"
 }
 
+# fill TEMPLATE OUTPUT: fills in the @NAMES@ of a file in peers/.
+fill() {
+    local user=
+    [ "$(id -u)" = 0 ] && user="user root root;"
+    sed -e "s|@USER@|$user|" -e "s|@DIR@|$work|g" \
+        -e "s|@LISTEN@|$listen|g" -e "s|@ADDRESS@|$address|g" \
+        -e "s|@PORT@|${listen#*:}|g" -e "s|@ORIGIN@|$origin|g" \
+        -e "s|@ORIGIN_PORT@|${origin#*:}|g" "$here/peers/$1" >"$work/$2"
+}
+
 # The published profile, but for where it listens and what it is in front of.
 start_atlas() {
     local edge=build/$build/atlas-edge
@@ -66,4 +76,42 @@ start_atlas() {
             access_log: "", origins: {web: {servers: [$origin]}}
         }' >"$work/atlas.json"
     spawn atlas "$edge" -c "$work/atlas.json"
+}
+
+start_nginx() {
+    fill nginx.conf nginx.conf
+    spawn nginx nginx -p "$work" -c "$work/nginx.conf" -g 'daemon off;'
+}
+
+# Nothing is fresh by default, and what is stale is kept for validation.
+start_varnish() {
+    fill varnish.vcl varnish.vcl
+    spawn varnish varnishd -F -j none -n "$work/varnish" \
+        -f "$work/varnish.vcl" -a "$listen" -s malloc,64m \
+        -p default_ttl=0 -p default_grace=0 -p default_keep=3600
+}
+
+start_squid() {
+    fill squid.conf squid.conf
+    spawn squid squid -N -d 1 -f "$work/squid.conf"
+}
+
+start_trafficserver() {
+    local dir
+    mkdir -p "$work"/{config,log,run,cache}
+    for dir in prefix:/usr exec_prefix:/usr bindir:/usr/bin sbindir:/usr/sbin \
+        libdir:/usr/lib/trafficserver includedir:/usr/include \
+        libexecdir:/usr/lib/trafficserver/modules datadir:/usr/share \
+        sysconfdir:"$work/config" localstatedir:"$work/run" \
+        runtimedir:"$work/run" logdir:"$work/log" cachedir:"$work/cache"; do
+        echo "${dir%%:*}: ${dir#*:}"
+    done >"$work/runroot.yaml"
+    fill trafficserver.config config/records.config
+    echo "map / http://$origin/" >"$work/config/remap.config"
+    echo "$work/cache 64M" >"$work/config/storage.config"
+    echo "ip_allow: [{apply: in, ip_addrs: 0/0, action: allow, methods: ALL}]" \
+        >"$work/config/ip_allow.yaml"
+    # It does not stay root.
+    [ "$(id -u)" != 0 ] || { chmod 755 "$work" && chown -R trafficserver "$work"; }
+    TS_RUNROOT=$work spawn trafficserver traffic_server
 }

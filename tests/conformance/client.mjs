@@ -1,5 +1,5 @@
 // Runs the cases through a cache, with the suite's own engine, and writes
-// what came of each: an object of id: {kind, verdict, message}.
+// what came of each: an object of id: {kind, set, verdict, message}.
 //
 //   node client.mjs SUITE BASE_URL RESULTS [ID...]
 //
@@ -64,6 +64,7 @@ function outcome (sets, set, test, raw) {
   const verdict = verdictOf(sets, test, raw)
   return {
     kind: kindOf(set, test),
+    set: set.id,
     verdict,
     message: verdict === 'pass' ? '' : messageOf(test, raw[test.id])
   }
