@@ -77,8 +77,7 @@ read_request(struct explaining *e)
     cache_control_request(ask->fields, &e->cc);
     request->only_if_cached = e->cc.only_if_cached;
     request->no_cache = e->cc.no_cache;
-    e->tried.private_ =
-        request->readable && conditional_needs_origin(ask->fields);
+    request->origin_only = conditional_needs_origin(ask->fields);
     e->tried.peers = e->engine->parts.peers == NULL;
     e->tried.peers_stale = e->tried.peers;
 }

@@ -181,18 +181,40 @@ decide_peer_get(const struct question *q)
     return verdict(PLAN_FAIL, why_not_hit(q));
 }
 
+/* For this client alone. What is stored, or on its way, is no answer. */
+static struct plan
+pass(const struct question *q, enum plan_why why)
+{
+    bool never = q->tried->origin || q->request->only_if_cached;
+
+    return verdict(never ? PLAN_FAIL : PLAN_PASS, why);
+}
+
+static struct plan
+decide_origin_only(const struct question *q)
+{
+    bool cp = q->policy->level == CONF_CP;
+    struct plan plan = pass(q, cp ? PLAN_WHY_STRICT : PLAN_WHY_REQUEST);
+
+    plan.strict = cp;
+    if (q->request->source == PLAN_PEER_GET)
+        plan.verdict = PLAN_FAIL;
+    return plan;
+}
+
 struct plan
 plan_decide(const struct plan_request *request,
             const struct plan_policy *policy, const struct plan_found *found,
             const struct plan_tried *tried)
 {
     struct question q = {request, policy, found, tried};
-    bool away = tried->origin;
 
     if (!request->readable)
-        return verdict(away ? PLAN_FAIL : PLAN_PASS, PLAN_WHY_METHOD);
+        return verdict(tried->origin ? PLAN_FAIL : PLAN_PASS, PLAN_WHY_METHOD);
     if (policy->pass && request->source == PLAN_CLIENT)
-        return verdict(away ? PLAN_FAIL : PLAN_PASS, PLAN_WHY_BYPASS);
+        return pass(&q, PLAN_WHY_BYPASS);
+    if (request->origin_only)
+        return decide_origin_only(&q);
     switch (policy->level) {
     case CONF_AP:
         if (request->source == PLAN_PEER_GET)

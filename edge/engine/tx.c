@@ -191,9 +191,8 @@ ask_of(struct tx *tx)
     ask->no_cache = tx->cc.no_cache;
     /* Only the origin can judge some conditions, and only it knows what a body
      * on a GET may mean: these are nobody else's answers. */
-    tx->tried.private_ =
-        ask->readable &&
-        (request->has_body || conditional_needs_origin(request->fields));
+    ask->origin_only =
+        request->has_body || conditional_needs_origin(request->fields);
     /* An answer that cannot be shared must not be what others wait for. */
     if (ask->readable && (tx->cc.no_store ||
                           fields_has(request->fields, SPAN("Authorization")))) {

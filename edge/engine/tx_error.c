@@ -68,6 +68,20 @@ tx_fail(struct tx *tx, unsigned status, const char *detail)
     tx_fail_with(tx, status, detail, NULL);
 }
 
+/* Why the answer to only-if-cached is none. */
+static const char *
+why_not_stored(const struct tx *tx)
+{
+    if (tx->policy->route->pass)
+        return "only-if-cached on a route that stores nothing";
+    if (tx->policy->plan.level == CONF_CP)
+        return "only-if-cached on a cp route: every answer needs the origin";
+    if (tx->ask.origin_only)
+        return "only-if-cached, and a condition or a body that only the "
+               "origin can judge";
+    return "nothing usable is stored, and the request says only-if-cached";
+}
+
 void
 tx_fail_planned(struct tx *tx)
 {
@@ -80,11 +94,7 @@ tx_fail_planned(struct tx *tx)
         return;
     }
     if (!tx->tried.origin) {
-        tx_fail(tx, 504,
-                cp ? "only-if-cached on a cp route: every answer needs the "
-                     "origin"
-                   : "nothing usable is stored, and the request says "
-                     "only-if-cached");
+        tx_fail(tx, 504, why_not_stored(tx));
         return;
     }
     if (!cp && tx->proxy_error != NULL)

@@ -41,6 +41,8 @@ struct plan_request {
     bool head;           /* HEAD */
     bool only_if_cached; /* RFC 9111 section 5.2.1.7 */
     bool no_cache;       /* section 5.2.1.4; or Pragma, section 5.4 */
+    bool origin_only;    /* only the origin can answer it: a condition that it
+                          * alone can judge, or a body */
     bool accept_stale;   /* a peer whose origin is away takes a stale copy */
 };
 

@@ -15,7 +15,7 @@
 
 /* What may stand in a row, as words; order does not matter.
  *   who:    peer-get, peer-fill; a client when neither is there
- *   asks:   post, head, only-if-cached, no-cache, take-stale
+ *   asks:   post, head, only-if-cached, no-cache, take-stale, origin-only
  *   route:  cp, pass
  *   stored: fresh, accepted, swr, old: its freshness; soft, floor, hard: its
  *           validity; always (no-cache), keep (may be served stale at need),
@@ -78,7 +78,23 @@ static const struct row rows[] = {
     {"ap: POST", "post", "pass"},
     {"ap: POST never comes from the store", "post fresh", "pass"},
     {"ap: POST, the origin is away", "post fresh keep down", "fail"},
+    {"ap: what only the origin can answer is no hit",
+     "origin-only fresh strong keep", "pass"},
+    {"ap: nor a stale one, refreshed behind", "origin-only swr window keep",
+     "pass"},
+    {"ap: nor a fill that runs", "origin-only fill", "pass"},
+    {"ap: nor a peer's copy", "origin-only", "pass"},
+    {"ap: nor, when the origin is away, the old one",
+     "origin-only old keep down", "fail"},
+    {"ap: origin-only and only-if-cached", "origin-only only-if-cached fresh",
+     "fail"},
+    {"ap: origin-only HEAD", "origin-only head fresh", "pass"},
+    {"ap: origin-only POST", "origin-only post", "pass"},
+    {"a peer asks for what only the origin can answer",
+     "peer-get origin-only fresh", "fail"},
     {"pass: never the store", "pass fresh", "pass"},
+    {"pass: only-if-cached", "pass fresh only-if-cached", "fail"},
+    {"pass: POST, only-if-cached", "pass post only-if-cached", "pass"},
     {"pass: the origin is away", "pass fresh keep down", "fail"},
 
     {"cp: nothing stored", "cp", "origin strict"},
@@ -102,6 +118,9 @@ static const struct row rows[] = {
     {"cp: only-if-cached cannot be", "cp fresh only-if-cached", "fail"},
     {"cp: max-stale cannot be", "cp accepted strong keep",
      "revalidate strict cond"},
+    {"cp: what only the origin can answer", "cp origin-only fresh strong",
+     "pass strict"},
+    {"cp: the same, the origin is away", "cp origin-only down", "fail strict"},
     {"cp: POST", "cp post", "pass"},
     {"cp: POST, the origin is away", "cp post down", "fail"},
 
@@ -138,6 +157,7 @@ take_word(struct input *in, const char *word)
         {"head", offsetof(struct input, request.head)},
         {"only-if-cached", offsetof(struct input, request.only_if_cached)},
         {"no-cache", offsetof(struct input, request.no_cache)},
+        {"origin-only", offsetof(struct input, request.origin_only)},
         {"take-stale", offsetof(struct input, request.accept_stale)},
         {"pass", offsetof(struct input, policy.pass)},
         {"always", offsetof(struct input, found.revalidate_always)},
@@ -268,6 +288,12 @@ check_promises(const struct input *in)
     if (!in->request.readable ||
         (in->policy.pass && in->request.source == PLAN_CLIENT))
         assert_true(plan.verdict == PLAN_PASS || plan.verdict == PLAN_FAIL);
+    /* Nor what only the origin can. */
+    if (in->request.origin_only && in->request.readable)
+        assert_true(plan.verdict == PLAN_PASS || plan.verdict == PLAN_FAIL);
+    /* Who wants what is stored only asks nobody. */
+    if (in->request.only_if_cached && in->request.readable)
+        assert_true(serves_stored(&plan) || plan.verdict == PLAN_FAIL);
     /* An origin that is away is not asked again. */
     if (in->tried.origin)
         assert_true(serves_stored(&plan) || plan.verdict == PLAN_PEER ||
@@ -275,8 +301,9 @@ check_promises(const struct input *in)
     /* ap always answers when a usable copy is here. */
     if (in->policy.level == CONF_AP && in->request.readable &&
         in->request.source == PLAN_CLIENT && !in->policy.pass &&
-        in->tried.origin && found->object && found->stale_usable &&
-        found->validity != VALIDITY_HARD && !in->request.only_if_cached)
+        !in->request.origin_only && in->tried.origin && found->object &&
+        found->stale_usable && found->validity != VALIDITY_HARD &&
+        !in->request.only_if_cached)
         assert_true(serves_stored(&plan));
     /* Asking always comes to an end: nobody is asked twice. */
     if (plan.verdict == PLAN_PEER)
@@ -291,7 +318,7 @@ check_promises(const struct input *in)
         assert_true(found->strong_validator);
 }
 
-#define BITS 18
+#define BITS 19
 
 static struct input
 input_of_bits(unsigned bits)
@@ -302,6 +329,7 @@ input_of_bits(unsigned bits)
         &in.request.head,
         &in.request.only_if_cached,
         &in.request.no_cache,
+        &in.request.origin_only,
         &in.request.accept_stale,
         &in.policy.pass,
         &in.found.object,
