@@ -236,6 +236,8 @@ begin(struct tx *tx)
         tx_fail(tx, 404, "no route matches this host, path and method");
         return;
     }
+    if (tx_hops(tx))
+        return;
     key_build(&tx->policy->key, &tx->target, request->fields, &tx->key_text,
               &tx->key);
     if (span_eq(request->method, SPAN("PURGE"))) {

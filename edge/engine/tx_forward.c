@@ -22,6 +22,7 @@ struct outgoing {
     struct fields fields;
     struct buf scratch;
     char client[CLIENT_TEXT];
+    char hops[TX_HOPS_SIZE];
     struct fill_spec spec;
     struct peer_choice peers[FILL_PEERS_MAX];
 };
@@ -87,6 +88,7 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
     };
 
     forward_request(tx->request->fields, &context, &out->fields, &out->scratch);
+    tx_hops_update(tx, &out->fields, out->hops);
     if (!whole)
         return;
     conditional_strip(&out->fields);

@@ -28,6 +28,9 @@
 
 #define TX_TAG UINT32_C(0x7a117a11)
 
+/* What Allow says of every route. */
+#define TX_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
+
 struct tx_purge_wait;
 
 struct tx {
@@ -155,6 +158,15 @@ void tx_proxy_status_add(const struct tx *tx, unsigned status,
                          struct fields *fields, struct buf *value);
 /* The error type of this name (RFC 9209 section 2.3). */
 enum proxy_error tx_proxy_error(const char *name);
+
+/* ---- Max-Forwards (RFC 9110 section 7.6.2) ---- */
+
+/* True: the request goes no further, and was answered. */
+bool tx_hops(struct tx *tx);
+/* Of the fields that go upstream. `text` holds the new value. */
+#define TX_HOPS_SIZE 8
+void tx_hops_update(const struct tx *tx, struct fields *fields,
+                    char text[TX_HOPS_SIZE]);
 
 /* ---- peers and purges ---- */
 

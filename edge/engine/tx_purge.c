@@ -162,8 +162,7 @@ tx_purge(struct tx *tx)
 
     tx->plan.why = PLAN_WHY_METHOD;
     if (!tx->policy->route->purge) {
-        fields_add(&more, SPAN("Allow"),
-                   SPAN("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        fields_add(&more, SPAN("Allow"), SPAN(TX_METHODS));
         tx_fail_with(tx, 405,
                      "this route does not allow PURGE (\"purge\": true in the "
                      "route's configuration does)",
