@@ -405,9 +405,11 @@ cache_control_targeted(const struct fields *fields, struct span name,
     return valid;
 }
 
-/* "max-age=60;name": the directive, and whether it is for us. */
-static bool
-for_device(struct span *member, struct span device)
+enum addressee { FOR_ALL, FOR_US, FOR_ANOTHER };
+
+/* "max-age=60;name": the directive, and whom it is for. */
+static enum addressee
+addressee_of(struct span *member, struct span device)
 {
     size_t last_quote = 0;
 
@@ -418,26 +420,51 @@ for_device(struct span *member, struct span device)
     size_t semicolon = span_find(*member, ';', last_quote);
 
     if (semicolon == member->len)
-        return true;
+        return FOR_ALL;
     struct span target =
         span_trim(span_sub(*member, semicolon + 1, member->len));
 
     *member = span_trim(span_sub(*member, 0, semicolon));
-    return device.len > 0 && span_eq_nocase(target, device);
+    return device.len > 0 && span_eq_nocase(target, device) ? FOR_US
+                                                            : FOR_ANOTHER;
 }
 
+/* "max-age=60+30": fresh for 60 seconds, and for 30 more while a new one is
+ * asked for. An edge is what the note calls a remote surrogate. */
+static void
+apply_surrogate(struct cache_control *out, struct span member)
+{
+    size_t plus = span_find(member, '+', 0);
+
+    if (span_eq_nocase(member, SPAN("no-store-remote"))) {
+        member = SPAN("no-store");
+    } else if (plus < member.len && span_find(member, '=', 0) == 7 &&
+               span_eq_nocase(span_sub(member, 0, 7), SPAN("max-age"))) {
+        apply_seconds(out, find(SPAN("stale-while-revalidate")),
+                      span_sub(member, plus + 1, member.len));
+        member = span_sub(member, 0, plus);
+    }
+    apply_member(out, member);
+}
+
+/* Two passes: of a directive given twice the first counts, and one with our
+ * name goes before one for all. */
 bool
 cache_control_surrogate(const struct fields *fields, struct span device,
                         struct cache_control *out)
 {
-    struct member_cursor cursor = {0};
-    struct span member;
-
     clear(out);
-    while (fields_next_member(fields, SPAN("Surrogate-Control"), &cursor,
-                              &member)) {
-        if (for_device(&member, device))
-            apply_member(out, member);
+    for (int pass = 0; pass < 2; pass++) {
+        struct member_cursor cursor = {0};
+        struct span member;
+
+        while (fields_next_member(fields, SPAN("Surrogate-Control"), &cursor,
+                                  &member)) {
+            enum addressee to = addressee_of(&member, device);
+
+            if (to == (pass == 0 ? FOR_US : FOR_ALL))
+                apply_surrogate(out, member);
+        }
     }
     return out->present;
 }

@@ -121,14 +121,18 @@ said_lifetime(const struct facts *facts, uint64_t *lifetime_s)
     return true;
 }
 
+/* A range leaves out what is about one request: that must be named. */
 static bool
 status_lifetime(const struct facts *facts, uint64_t *lifetime_s)
 {
     const struct caching_policy *policy = facts->policy;
+    bool about_request = status_about_request(facts->status);
 
     for (size_t i = 0; i < policy->status_ttl_count; i++) {
         const struct caching_status_ttl *row = &policy->status_ttl[i];
 
+        if (about_request && row->first < row->last)
+            continue;
         if (facts->status >= row->first && facts->status <= row->last) {
             *lifetime_s = row->ttl_s;
             return true;
@@ -181,13 +185,20 @@ decide_lifetime(const struct facts *facts, struct caching *out)
     const struct caching_policy *policy = facts->policy;
     bool said = said_lifetime(facts, &out->lifetime_s);
     bool by_default = cacheable_by_default(facts);
+    bool overrides = policy->override_s != CACHING_UNSET;
 
-    if (policy->override_s != CACHING_UNSET && (said || by_default)) {
+    /* The most exact thing that a route can say: nothing else bounds it. */
+    if ((!said || overrides) && status_lifetime(facts, &out->lifetime_s)) {
+        out->explicit_lifetime = true;
+        out->by_status = true;
+        return;
+    }
+    if (overrides && (said || by_default)) {
         out->lifetime_s = policy->override_s;
         out->explicit_lifetime = true;
         return;
     }
-    out->explicit_lifetime = said || status_lifetime(facts, &out->lifetime_s);
+    out->explicit_lifetime = said;
     if (!out->explicit_lifetime) {
         if (!by_default)
             return;
@@ -213,10 +224,14 @@ decide_staleness(const struct facts *facts, struct caching *out)
                          cc->no_cache || cc->s_maxage != CC_UNSET;
     if (out->forbids_stale)
         return;
+    /* The route's windows are for answers, not for the errors that it keeps
+     * for a moment: those would be served for longer than it says. */
     out->swr_s = cc->stale_while_revalidate != CC_UNSET
                      ? cc->stale_while_revalidate
-                     : policy->stale_while_revalidate_s;
+                 : out->by_status ? 0
+                                  : policy->stale_while_revalidate_s;
     out->sie_s = cc->stale_if_error != CC_UNSET ? cc->stale_if_error
+                 : out->by_status               ? 0
                                                 : policy->stale_if_error_s;
 }
 
@@ -415,12 +430,23 @@ caching_ttl_s(const struct caching *caching, uint64_t age_s)
     return (int64_t)(caching->lifetime_s - age_s);
 }
 
+/* What a reload asks (max-age=0), and what it was told that it need not (RFC
+ * 8246 section 2). */
+static bool
+needless_reload(const struct caching *caching, uint64_t age_s,
+                const struct cache_control *request)
+{
+    return caching->immutable && request->max_age == 0 &&
+           age_s < caching->lifetime_s;
+}
+
 /* Older, or with less freshness ahead, than this request will have. */
 static bool
 request_declines(const struct caching *caching, uint64_t age_s,
                  const struct cache_control *request)
 {
-    if (request->max_age != CC_UNSET && age_s > request->max_age)
+    if (request->max_age != CC_UNSET && age_s > request->max_age &&
+        !needless_reload(caching, age_s, request))
         return true;
     return request->min_fresh != CC_UNSET &&
            (age_s >= caching->lifetime_s ||

@@ -135,3 +135,18 @@ status_understood(int status)
         return status_heuristically_cacheable(status);
     }
 }
+
+bool
+status_about_request(int status)
+{
+    switch (status) {
+    case 404:
+    case 405:
+    case 410:
+    case 414: /* of the URL, which is the key */
+    case 451:
+        return false;
+    default:
+        return status >= 400 && status <= 499;
+    }
+}

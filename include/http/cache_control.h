@@ -73,8 +73,10 @@ bool cache_control_targeted(const struct fields *fields, struct span name,
  * Reads Surrogate-Control (W3C Edge Architecture, 2001): directives as in
  * Cache-Control, each possibly with ";target". Those for a target that is not
  * `device` (compared without case; the name announced in the request's
- * Surrogate-Capability) are skipped. True when one that is for us was there:
- * then it stands for Cache-Control and Expires.
+ * Surrogate-Capability) are skipped; those for `device` go before those for
+ * all. "max-age=60+30" is max-age=60 with stale-while-revalidate=30, and
+ * no-store-remote is no-store. True when one that is for us was there: then it
+ * stands for Cache-Control and Expires.
  */
 bool cache_control_surrogate(const struct fields *fields, struct span device,
                              struct cache_control *out);

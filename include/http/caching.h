@@ -13,9 +13,12 @@
 
 #define CACHING_UNSET UINT64_MAX
 
-/* A lifetime for some statuses, where a response says none (negative and
- * error caching). Also stores statuses that are not cacheable by default. The
- * first row that has the status counts. */
+/* A lifetime for some statuses, where a response says none, or override_s
+ * takes the place of what it says (negative and error caching). It is not
+ * bounded by min_s and max_s, and the route's windows for stale copies do not
+ * follow it. Also stores statuses that are not cacheable by default. The first
+ * row that has the status counts; those of several statuses leave out what
+ * status_about_request (status.h) names. */
 struct caching_status_ttl {
     int first; /* of the range, inclusive */
     int last;
@@ -71,8 +74,9 @@ struct caching {
     bool revalidate_always;   /* no-cache: never without a validation */
     bool forbids_stale;       /* must-revalidate, proxy-revalidate, s-maxage or
                                * no-cache */
-    bool immutable;           /* RFC 8246: a reload need not revalidate */
+    bool immutable;           /* RFC 8246: a reload (max-age=0) is a hit */
     bool explicit_lifetime;   /* said by the response or the route */
+    bool by_status;           /* by caching_policy.status_ttl */
     bool heuristic;           /* the lifetime is a guess */
     bool shareable_with_auth; /* public, must-revalidate or s-maxage */
     bool has_etag;            /* a well-formed one */

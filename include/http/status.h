@@ -21,4 +21,9 @@ bool status_heuristically_cacheable(int status);
  * section 5.2.2.3). */
 bool status_understood(int status);
 
+/* Of an error: whether it is about this request (its credentials, its fields,
+ * how many came) rather than about the resource. To store such a one for all
+ * would let one client take a resource from the others. */
+bool status_about_request(int status);
+
 #endif

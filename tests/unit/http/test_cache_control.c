@@ -267,6 +267,15 @@ reads_surrogate_control(void **state)
         {"for us, spaced", SC "max-age=3600 ; atlas", "max-age=3600"},
         {"for another", SC "max-age=3600;other", INVALID},
         {"for both", SC "max-age=1;other, max-age=3600;atlas", "max-age=3600"},
+        {"ours first", SC "max-age=1, max-age=2;atlas", "max-age=2"},
+        {"ours adds to all's", SC "no-store, max-age=2;atlas",
+         "max-age=2 no-store"},
+        {"on two lines", SC "max-age=1;other\n" SC "max-age=2", "max-age=2"},
+        {"fresh and stale", SC "max-age=60+30", "max-age=60 swr=30"},
+        {"fresh and stale, malformed", SC "max-age=60+x", "max-age=60 swr=0"},
+        {"a plus elsewhere", SC "foo=1+2", ""},
+        {"not in a remote one", SC "No-Store-Remote", "no-store"},
+        {"a word more", SC "foobar, max-age=9", "max-age=9"},
         {"a semicolon in quotes", SC "content=\"a;b\", no-store", "no-store"},
     };
 

@@ -478,10 +478,21 @@ adds_the_policy(void **state)
         {"nor where its name is left out", 200,
          CC "max-age=30, private=\"Set-Cookie\"\nSet-Cookie: a=b",
          "no:set-cookie"},
-        {"an error by its row", 503, "", "L5 swr=10 sie=20"},
-        {"the first row counts", 404, "", "L7 swr=10 sie=20"},
+        {"an error by its row, as it is", 503, "", "L2"},
+        {"the first row counts", 404, "", "L7"},
+        {"before a guess", 404, DATE LM, "L7"},
+        {"with the windows that it gives itself", 404,
+         CC "stale-if-error=3, stale-while-revalidate=4", "L7 swr=4 sie=3"},
+        {"a class has what is about the resource", 451, "", "L9"},
+        {"and not what is about the request", 403, "",
+         "no:status-without-freshness"},
+        {"but by its name", 429, "", "L1"},
+        {"no time at all", 410, "", "no:not-fresh-and-no-validator"},
         {"what an error says counts", 503, CC "max-age=8", "L8 swr=10 sie=20"},
         {"no-store counts in any case", 404, CC "no-store", "no:no-store"},
+        {"private as well", 404, CC "private", "no:private"},
+        {"and no-cache", 404, CC "no-cache\n" ETAG, "L7 always"},
+        {"a part stays a part", 206, "", "no:partial-content"},
     };
     static const struct row overridden[] = {
         {"instead of nothing", 200, "", "L600"},
@@ -491,12 +502,14 @@ adds_the_policy(void **state)
         {"not of no-cache", 200, CC "no-cache\n" ETAG, "L600 always"},
         {"errors that say nothing stay out", 500, "",
          "no:status-without-freshness"},
+        {"a status of its own goes before", 404, CC "max-age=5", "L7"},
     };
     static const struct row unguessed[] = {
         {"no guess", 200, DATE LM, "L0"},
     };
     static const struct caching_status_ttl status_ttl[] = {
-        {404, 404, 7}, {400, 499, 9}, {500, 599, 2}};
+        {404, 404, 7}, {410, 410, 0}, {429, 429, 1},
+        {206, 206, 9}, {400, 499, 9}, {500, 599, 2}};
     struct caching_policy policy = {
         .default_s = 60,
         .min_s = 5,
@@ -514,6 +527,8 @@ adds_the_policy(void **state)
     RUN(defaults, PLAIN, &policy);
     policy = caching_policy_standard();
     policy.override_s = 600;
+    policy.status_ttl = status_ttl;
+    policy.status_ttl_count = 1;
     RUN(overridden, PLAIN, &policy);
     policy = caching_policy_standard();
     policy.heuristic_percent = 0;

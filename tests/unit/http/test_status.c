@@ -56,12 +56,28 @@ test_classes(void **state)
     }
 }
 
+static void
+test_about_request(void **state)
+{
+    static const int resource[] = {200, 302, 404, 405, 410, 414, 451,
+                                   500, 501, 502, 503, 504, 599};
+    static const int request[] = {400, 401, 403, 407, 408, 412, 413, 416,
+                                  421, 425, 426, 428, 429, 431, 499};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(resource); i++)
+        assert_false(status_about_request(resource[i]));
+    for (size_t i = 0; i < ARRAY_LEN(request); i++)
+        assert_true(status_about_request(request[i]));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_about_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
