@@ -21,7 +21,9 @@ struct policy {
     struct plan_policy plan;
     struct caching_policy caching;
     struct key_policy key;
-    struct origin *origin; /* a reference */
+    struct key_names passing; /* request fields that may reach the origin: those
+                               * of the key, and what the route lets pass */
+    struct origin *origin;    /* a reference */
     uint64_t max_stale_s;
 };
 

@@ -17,6 +17,22 @@ names_new(const struct conf_strings *strings)
     return (struct key_names){list, strings->count};
 }
 
+static struct key_names
+passing_new(const struct conf_route *route)
+{
+    const struct conf_strings *keyed = &route->key.headers;
+    const struct conf_strings *passing = &route->forward.headers;
+    struct span *list =
+        mem_alloc((keyed->count + passing->count) * sizeof(*list));
+    size_t count = 0;
+
+    for (size_t i = 0; i < keyed->count; i++)
+        list[count++] = span_of(keyed->list[i]);
+    for (size_t i = 0; i < passing->count; i++)
+        list[count++] = span_of(passing->list[i]);
+    return (struct key_names){list, count};
+}
+
 static void
 names_fini(struct key_names *names)
 {
@@ -50,12 +66,54 @@ seconds_or_unset(uint64_t ms)
     return ms == CONF_UNSET ? CACHING_UNSET : S_OF_MS(ms);
 }
 
+/* "404", or "4xx" for all of a class. */
+static struct caching_status_ttl
+status_ttl_of(const struct conf_duration *duration)
+{
+    const char *key = duration->key;
+    int hundreds = (key[0] - '0') * 100;
+    bool class = key[1] == 'x';
+    int rest = class ? 0 : (key[1] - '0') * 10 + (key[2] - '0');
+
+    return (struct caching_status_ttl){
+        .first = hundreds + rest,
+        .last = class ? hundreds + 99 : hundreds + rest,
+        .ttl_s = S_OF_MS(duration->ms),
+    };
+}
+
+/* Statuses of their own stand before the classes: the first row counts. */
+static struct caching_status_ttl *
+status_ttls_new(const struct conf_durations *durations)
+{
+    struct caching_status_ttl *list =
+        mem_alloc(durations->count * sizeof(*list));
+    size_t count = 0;
+
+    for (int classes = 0; classes < 2; classes++) {
+        for (size_t i = 0; i < durations->count; i++) {
+            struct caching_status_ttl row = status_ttl_of(&durations->list[i]);
+
+            if ((row.last > row.first) == (classes == 1))
+                list[count++] = row;
+        }
+    }
+    return list;
+}
+
 static struct caching_policy
 caching_policy_of(const struct conf_route *route)
 {
     const struct conf_ttl *ttl = &route->ttl;
+    struct key_names targets = names_new(&route->targets);
 
     return (struct caching_policy){
+        .targets = targets.list,
+        .target_count = targets.count,
+        .surrogate_device =
+            route->surrogate[0] != '\0' ? span_of(route->surrogate) : SPAN_NONE,
+        .status_ttl = status_ttls_new(&ttl->status),
+        .status_ttl_count = ttl->status.count,
         .default_s = S_OF_MS(ttl->default_ms),
         .min_s = S_OF_MS(ttl->min_ms),
         .max_s = seconds_or_unset(ttl->max_ms),
@@ -85,6 +143,32 @@ origin_for(const struct conf_origin *conf, const struct snapshot *old)
     return origin_new(conf->name, conf->servers.list, conf->servers.count);
 }
 
+static void
+policy_init(struct policy *policy, const struct conf_route *route,
+            struct origin *origin)
+{
+    *policy = (struct policy){
+        .route = route,
+        .plan = {.level = route->consistency, .pass = route->pass},
+        .caching = caching_policy_of(route),
+        .key = key_policy_of(&route->key),
+        .passing = passing_new(route),
+        .origin = origin,
+        .max_stale_s = S_OF_MS(route->ttl.max_stale_ms),
+    };
+}
+
+static void
+policy_fini(struct policy *policy)
+{
+    names_fini(&policy->key.query_names);
+    names_fini(&policy->key.headers);
+    names_fini(&policy->key.cookies);
+    names_fini(&policy->passing);
+    free((void *)(uintptr_t)policy->caching.targets);
+    free((void *)(uintptr_t)policy->caching.status_ttl);
+}
+
 struct snapshot *
 snapshot_new(struct conf *conf, const struct snapshot *old)
 {
@@ -102,14 +186,8 @@ snapshot_new(struct conf *conf, const struct snapshot *old)
     for (size_t i = 0; i < conf->route_count; i++) {
         const struct conf_route *route = &conf->routes[i];
 
-        snapshot->policies[i] = (struct policy){
-            .route = route,
-            .plan = {.level = route->consistency, .pass = route->pass},
-            .caching = caching_policy_of(route),
-            .key = key_policy_of(&route->key),
-            .origin = snapshot->origins[route->origin - conf->origins],
-            .max_stale_s = S_OF_MS(route->ttl.max_stale_ms),
-        };
+        policy_init(&snapshot->policies[i], route,
+                    snapshot->origins[route->origin - conf->origins]);
     }
     return snapshot;
 }
@@ -129,11 +207,8 @@ snapshot_unref(struct snapshot **snapshot)
     *snapshot = NULL;
     if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
         return;
-    for (size_t i = 0; i < s->conf->route_count; i++) {
-        names_fini(&s->policies[i].key.query_names);
-        names_fini(&s->policies[i].key.headers);
-        names_fini(&s->policies[i].key.cookies);
-    }
+    for (size_t i = 0; i < s->conf->route_count; i++)
+        policy_fini(&s->policies[i]);
     for (size_t i = 0; i < s->conf->origin_count; i++)
         origin_unref(&s->origins[i]);
     free(s->policies);

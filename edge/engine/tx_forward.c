@@ -75,6 +75,14 @@ choose_peers(struct tx *tx, struct outgoing *out)
     out->spec.peer_stale = tx->plan.take_stale;
 }
 
+/* Whether what is asked may be given to others: stored, or, of a HEAD, put
+ * into what is stored (RFC 9111 section 4.3.5). */
+static bool
+may_be_shared(const struct tx *tx, const struct fill_spec *spec)
+{
+    return spec->store || (tx->ask.head && !tx->policy->plan.pass);
+}
+
 static void
 outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
 {
@@ -85,6 +93,10 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
         .host = to_peer ? tx->key.host : origin_host(tx),
         .pseudonym = span_of(tx->use->snapshot->conf->node),
         .http11 = tx->request->minor > 0,
+        .shared = may_be_shared(tx, &out->spec),
+        .passing = tx->policy->passing.list,
+        .passing_count = tx->policy->passing.count,
+        .surrogate = tx->policy->caching.surrogate_device,
     };
 
     forward_request(tx->request->fields, &context, &out->fields, &out->scratch);

@@ -36,7 +36,18 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
     buf_fini(&value);
 }
 
-/* The response's own fields, less what is for caches only (a peer is one). */
+/* Tags, and the Surrogate-Control that was obeyed here (W3C Edge Architecture
+ * section 2.3): what is for caches only, of which a peer is one. */
+static bool
+for_caches(const struct tx *tx, struct span name)
+{
+    return tx->ask.source == PLAN_CLIENT &&
+           (tags_internal_field(name) ||
+            (tx->policy->caching.surrogate_device.ptr != NULL &&
+             span_eq_nocase(name, SPAN("Surrogate-Control"))));
+}
+
+/* The response's own fields, less those. */
 static void
 add_visible(const struct tx *tx, const struct fields *stored,
             struct fields *out)
@@ -44,8 +55,7 @@ add_visible(const struct tx *tx, const struct fields *stored,
     for (size_t i = 0; i < stored->count; i++) {
         const struct field *field = &stored->list[i];
 
-        if (field->value.len == 0 ||
-            (tx->ask.source == PLAN_CLIENT && tags_internal_field(field->name)))
+        if (field->value.len == 0 || for_caches(tx, field->name))
             continue;
         fields_add(out, field->name, field->value);
     }

@@ -8,6 +8,8 @@
         (literal), sizeof(literal) - 1                                         \
     }
 
+#define CAPABILITY SPAN("Surrogate-Capability")
+
 /* Never the client's: framing and what we say ourselves. The hop-by-hop names
  * are here for their spellings with '_'. */
 static const struct span replaced_names[] = {
@@ -16,6 +18,7 @@ static const struct span replaced_names[] = {
     NAME("Content-Length"),
     NAME("Transfer-Encoding"),
     NAME("Proxy-Authorization"),
+    NAME("Proxy"), /* HTTP_PROXY to programs behind CGI */
     NAME("Keep-Alive"),
     NAME("Via"),
     NAME("X-Forwarded-For"),
@@ -24,19 +27,43 @@ static const struct span replaced_names[] = {
     NAME("CDN-Loop"),
 };
 
-/* Fields that programs build responses from and that no key holds: the known
- * ways to poison a cache. */
+/* Fields that programs build answers from and that no key holds: the known
+ * ways to poison a cache. First those that come in families. */
+static const struct span unkeyed_prefixes[] = {
+    NAME("X-Forwarded-"),  NAME("X-Forward-"), NAME("X-Original-"),
+    NAME("X-Rewrite-"),    NAME("X-HTTP-"),    NAME("X-Override-"),
+    NAME("X-Middleware-"), NAME("X-Invoke-"),
+};
+
 static const struct span unkeyed_names[] = {
-    NAME("X-Forwarded-Host"),       NAME("X-Forwarded-Port"),
-    NAME("X-Forwarded-Prefix"),     NAME("X-Forwarded-Path"),
-    NAME("X-Forwarded-Scheme"),     NAME("X-Forwarded-Server"),
-    NAME("X-Forwarded-SSL"),        NAME("X-Forwarded-Uri"),
-    NAME("X-Forwarded-Method"),     NAME("X-Host"),
-    NAME("X-HTTP-Host-Override"),   NAME("X-Original-Host"),
-    NAME("X-Original-URL"),         NAME("X-Original-URI"),
-    NAME("X-Rewrite-URL"),          NAME("X-HTTP-Method"),
-    NAME("X-HTTP-Method-Override"), NAME("X-Method-Override"),
-    NAME("X-Url-Scheme"),           NAME("Front-End-Https"),
+    NAME("X-Forwarded"),
+    NAME("X-Host"),
+    NAME("X-Backend-Host"),
+    NAME("X-Proxy-Host"),
+    NAME("X-Proxy-URL"),
+    NAME("X-Scheme"),
+    NAME("X-Url-Scheme"),
+    NAME("X-URL"),
+    NAME("X-Method-Override"),
+    NAME("X-Real-IP"),
+    NAME("X-Client-IP"),
+    NAME("X-Cluster-Client-IP"),
+    NAME("X-ProxyUser-Ip"),
+    NAME("X-Remote-IP"),
+    NAME("X-Remote-Addr"),
+    NAME("X-Originating-IP"),
+    NAME("True-Client-IP"),
+    NAME("Client-IP"),
+    NAME("CF-Connecting-IP"),
+    NAME("Fastly-Client-IP"),
+    NAME("Front-End-Https"),
+    NAME("Base-Url"),
+    NAME("Request-Uri"),
+    NAME("Destination"),
+    NAME("X-Amz-Website-Redirect-Location"),
+    NAME("X-Sendfile-Type"),
+    NAME("X-Accel-Mapping"),
+    NAME("Surrogate-Capability"),
 };
 
 /* ---- names ---- */
@@ -79,13 +106,64 @@ is_internal(struct span name)
 }
 
 static bool
+is_unkeyed(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(unkeyed_prefixes); i++) {
+        if (starts_folded(name, unkeyed_prefixes[i]))
+            return true;
+    }
+    return span_find(name, '_', 0) < name.len ||
+           in_list(name, unkeyed_names, ARRAY_LEN(unkeyed_names));
+}
+
+/* By the exact name: the key has no other spelling. */
+static bool
+is_passing(struct span name, const struct forward_context *context)
+{
+    for (size_t i = 0; i < context->passing_count; i++) {
+        if (span_eq_nocase(name, context->passing[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_replaced(struct span name)
+{
+    return is_internal(name) ||
+           in_list(name, replaced_names, ARRAY_LEN(replaced_names));
+}
+
+static bool
 request_field_passes(struct span name, const struct forward_context *context)
 {
-    if (is_internal(name) ||
-        in_list(name, replaced_names, ARRAY_LEN(replaced_names)))
+    if (is_replaced(name))
         return false;
-    return context->keep_forwarded_host ||
-           !in_list(name, unkeyed_names, ARRAY_LEN(unkeyed_names));
+    return !context->shared || is_passing(name, context) || !is_unkeyed(name);
+}
+
+/* Whether the client's Forwarded is sent on with all that it says. */
+static bool
+forwarded_passes(const struct forward_context *context)
+{
+    return !context->shared || is_passing(SPAN("Forwarded"), context);
+}
+
+bool
+forward_has_unkeyed(const struct fields *in,
+                    const struct forward_context *context)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        struct span name = in->list[i].name;
+
+        if (is_passing(name, context))
+            continue;
+        if (!is_replaced(name) && is_unkeyed(name))
+            return true;
+        if (span_eq_nocase(name, SPAN("Forwarded")))
+            return true;
+    }
+    return false;
 }
 
 /* ---- values ---- */
@@ -210,7 +288,7 @@ add_forwarded(const struct fields *in, const struct forward_context *context,
     struct span element;
 
     while (fields_next_member(in, SPAN("Forwarded"), &cursor, &element)) {
-        if (copy_element(element, context->keep_forwarded_host, scratch))
+        if (copy_element(element, forwarded_passes(context), scratch))
             buf_add_text(scratch, ", ");
     }
     buf_add_text(scratch, "for=");
@@ -230,6 +308,22 @@ add_forwarded(const struct fields *in, const struct forward_context *context,
     buf_add_text(scratch, ";proto=");
     buf_add_span(scratch, context->scheme);
     fields_add(out, SPAN("Forwarded"), value_from(scratch, start));
+}
+
+/* W3C Edge Architecture, section 2.2. The client's own stand before ours only
+ * where they have passed into `out`. */
+static void
+add_capability(struct span name, struct buf *scratch, struct fields *out)
+{
+    size_t start = scratch->len;
+
+    if (name.len == 0)
+        return;
+    begin_list(out, CAPABILITY, scratch);
+    buf_add_span(scratch, name);
+    buf_add_text(scratch, "=\"Surrogate/1.0\"");
+    fields_remove(out, CAPABILITY);
+    fields_add(out, CAPABILITY, value_from(scratch, start));
 }
 
 /* More bytes than all new values can take: a list member grows by ", " at
@@ -255,7 +349,8 @@ forward_request(const struct fields *in, const struct forward_context *context,
     buf_clear(scratch);
     buf_reserve(scratch,
                 room_for(in, context->client.len + 2 * context->host.len +
-                                 context->pseudonym.len + context->scheme.len));
+                                 context->pseudonym.len + context->scheme.len +
+                                 context->surrogate.len));
     const char *before = scratch->data;
 
     fields_clear(out);
@@ -274,6 +369,7 @@ forward_request(const struct fields *in, const struct forward_context *context,
     fields_add(out, SPAN("X-Forwarded-Proto"), context->scheme);
     add_forwarded(in, context, scratch, out);
     add_member(in, SPAN("CDN-Loop"), context->pseudonym, scratch, out);
+    add_capability(context->surrogate, scratch, out);
     CHECK(scratch->data == before);
 }
 

@@ -17,7 +17,6 @@ static const struct span tag_fields[] = {
 static const struct span internal_fields[] = {
     NAME("Surrogate-Key"),
     NAME("Cache-Tag"),
-    NAME("Surrogate-Control"),
 };
 
 /* The next line of this name becomes cursor->rest. */

@@ -14,18 +14,26 @@ struct forward_context {
     struct span host;   /* that the client asked, with port if it gave one */
     struct span pseudonym; /* this node's, or its cluster's: a token */
     bool http11;           /* what the client spoke; else HTTP/1.0 */
-    /* Let through what a client may change a response by without being part
-     * of the key: X-Forwarded-Host, X-Original-URL, method overrides and the
-     * like, and the host and proto of its Forwarded. Never on a route that
-     * caches, unless that route's key has them. */
-    bool keep_forwarded_host;
+    /* The answer may be given to others: what could change it without being
+     * part of the key is left out. Those are the fields that programs are
+     * known to build answers from (X-Forwarded-Host, X-Original-URL, method
+     * overrides, other addresses of the client and the like), the host and
+     * proto of the client's Forwarded, and every name with '_', which an
+     * origin behind CGI takes for another field. */
+    bool shared;
+    /* Names that go through all the same, as they are written: because the key
+     * has them, or the operator says so. */
+    const struct span *passing;
+    size_t passing_count;
+    /* The name in Surrogate-Capability, behind the client's; empty: none. */
+    struct span surrogate;
 };
 
 /*
  * Makes in `out` (cleared first) the fields for the origin: the end-to-end
- * ones of `in`, less Host, Expect, Content-Length, Atlas-*, and those that
- * keep_forwarded_host is about; then Host, Via, X-Forwarded-For,
- * X-Forwarded-Proto, Forwarded (RFC 7239) and CDN-Loop (RFC 8586) with ours
+ * ones of `in`, less Host, Expect, Content-Length, Proxy, Atlas-*, and those
+ * that `shared` is about; then Host, Via, X-Forwarded-For, X-Forwarded-Proto,
+ * Forwarded (RFC 7239), CDN-Loop (RFC 8586) and Surrogate-Capability with ours
  * behind the client's. '_' in a name counts as '-', as it does for origins
  * behind CGI. New values are in `scratch`, which is cleared first; `in`, the
  * context's spans and scratch must outlive `out`.
@@ -33,6 +41,11 @@ struct forward_context {
 void forward_request(const struct fields *in,
                      const struct forward_context *context, struct fields *out,
                      struct buf *scratch);
+
+/* Whether a request has a field that `shared` would leave out: its answer, if
+ * it was sent without `shared`, must not be given to others. */
+bool forward_has_unkeyed(const struct fields *in,
+                         const struct forward_context *context);
 
 /* Whether a request has been here before: our pseudonym in CDN-Loop. */
 bool forward_is_loop(const struct fields *request, struct span pseudonym);

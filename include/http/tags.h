@@ -46,7 +46,7 @@ bool tags_next_invalidated(const struct fields *response,
 size_t tags_bytes(const struct fields *response);
 
 /* Fields that are for caches like us and are not sent on to clients:
- * Surrogate-Key, Cache-Tag, Surrogate-Control. Cache-Groups is sent. */
+ * Surrogate-Key, Cache-Tag. Cache-Groups is sent. */
 bool tags_internal_field(struct span name);
 
 #endif

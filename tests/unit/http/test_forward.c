@@ -16,6 +16,7 @@ static const struct forward_context context = {
     .host = {"www.example", 11},
     .pseudonym = {"edge1", 5},
     .http11 = true,
+    .shared = true,
 };
 
 static void
@@ -104,13 +105,168 @@ test_dropped(void **state)
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         assert_false(fields_has(&out, span_of(names[i])));
 
-    struct forward_context keep = context;
+    fields_fini(&in);
+    fields_fini(&out);
+    buf_fini(&scratch);
+}
 
-    keep.keep_forwarded_host = true;
-    forward_request(&in, &keep, &out, &scratch);
-    assert_field(&out, "X-Forwarded-Host", "v");
-    assert_field(&out, "X-Original-URL", "v");
-    assert_false(fields_has(&out, SPAN("ATLAS-X")));
+/* What a client could change a shared answer by. */
+static const char *const unkeyed[] = {
+    "X-Forwarded-Host",
+    "x-forwarded-port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-By",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Protocol-Name",
+    "X-Forwarded-Client-IP",
+    "X-Forwarded",
+    "X-Forward-For",
+    "X-Forward-Proto",
+    "X-Original-URL",
+    "X-Original-Path",
+    "X-Original-Host",
+    "X-Rewrite-URL",
+    "X-Override-URL",
+    "X-HTTP-Method",
+    "X-HTTP-Method-Override",
+    "X-HTTP-Host-Override",
+    "X-HTTP-Scheme",
+    "X-Method-Override",
+    "X-Host",
+    "X-Backend-Host",
+    "X-Proxy-Host",
+    "X-Proxy-URL",
+    "X-Scheme",
+    "X-Url-Scheme",
+    "X-Real-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-ProxyUser-Ip",
+    "X-Remote-Addr",
+    "X-Originating-IP",
+    "True-Client-IP",
+    "Client-IP",
+    "CF-Connecting-IP",
+    "Fastly-Client-IP",
+    "Front-End-Https",
+    "Base-Url",
+    "Request-Uri",
+    "Destination",
+    "X-Amz-Website-Redirect-Location",
+    "X-Sendfile-Type",
+    "X-Accel-Mapping",
+    "X-Middleware-Prefetch",
+    "X-Invoke-Path",
+    "Surrogate-Capability",
+    "X_Forwarded_Host",
+    "x_device",
+    "X-Device_",
+};
+
+static void
+test_unkeyed(void **state)
+{
+    struct forward_context alone = context;
+    struct fields in = {0};
+    struct fields out = {0};
+    struct buf scratch = {0};
+
+    (void)state;
+    alone.shared = false;
+    for (size_t i = 0; i < ARRAY_LEN(unkeyed); i++) {
+        struct span name = span_of(unkeyed[i]);
+        struct forward_context passes = context;
+
+        fields_clear(&in);
+        add(&in, "X-Device", "a");
+        assert_false(forward_has_unkeyed(&in, &context));
+        add(&in, unkeyed[i], "evil");
+        forward_request(&in, &context, &out, &scratch);
+        if (fields_has(&out, name) || !forward_has_unkeyed(&in, &context))
+            fail_msg("%s is shared", unkeyed[i]);
+        assert_field(&out, "X-Device", "a");
+        forward_request(&in, &alone, &out, &scratch);
+        assert_field(&out, unkeyed[i], "evil");
+        passes.passing = &name;
+        passes.passing_count = 1;
+        forward_request(&in, &passes, &out, &scratch);
+        assert_field(&out, unkeyed[i], "evil");
+        assert_false(forward_has_unkeyed(&in, &passes));
+    }
+    fields_fini(&in);
+    fields_fini(&out);
+    buf_fini(&scratch);
+}
+
+/* What passes is one spelling, not its twins; and never what is ours to say. */
+static void
+test_passing(void **state)
+{
+    static const struct span names[] = {
+        {"x-forwarded-host", 16}, {"x-device", 8}, {"host", 4},
+        {"atlas-peer", 10},       {"proxy", 5},    {"connection", 10},
+        {"forwarded", 9}};
+    struct forward_context passes = context;
+    struct fields in = {0};
+    struct fields out = {0};
+    struct buf scratch = {0};
+
+    (void)state;
+    passes.passing = names;
+    passes.passing_count = ARRAY_LEN(names);
+    add(&in, "X-Forwarded-Host", "a");
+    add(&in, "X_Forwarded_Host", "evil");
+    add(&in, "X_Device", "evil");
+    add(&in, "Host", "evil");
+    add(&in, "Atlas-Peer", "evil");
+    add(&in, "Proxy", "evil");
+    add(&in, "Connection", "close");
+    add(&in, "Forwarded", "for=1.2.3.4;host=front");
+    forward_request(&in, &passes, &out, &scratch);
+    assert_int_equal(out.count, 7);
+    assert_field(&out, "X-Forwarded-Host", "a");
+    assert_field(&out, "Host", "www.example");
+    assert_field(&out, "Forwarded",
+                 "for=1.2.3.4;host=front, "
+                 "for=192.0.2.1;host=www.example;proto=http");
+    assert_true(forward_has_unkeyed(&in, &passes));
+    fields_clear(&in);
+    add(&in, "Forwarded", "for=1.2.3.4");
+    assert_true(forward_has_unkeyed(&in, &context));
+    assert_false(forward_has_unkeyed(&in, &passes));
+    fields_fini(&in);
+    fields_fini(&out);
+    buf_fini(&scratch);
+}
+
+static void
+test_capability(void **state)
+{
+    static const struct {
+        const char *client;
+        bool shared;
+        const char *want;
+    } rows[] = {
+        {"", true, "atlas=\"Surrogate/1.0\""},
+        {"abc=\"ESI/1.0\"", true, "atlas=\"Surrogate/1.0\""},
+        {"abc=\"ESI/1.0\"", false, "abc=\"ESI/1.0\", atlas=\"Surrogate/1.0\""},
+        {"abc=\"open", false, "atlas=\"Surrogate/1.0\""},
+    };
+    struct forward_context named = context;
+    struct fields in = {0};
+    struct fields out = {0};
+    struct buf scratch = {0};
+
+    (void)state;
+    named.surrogate = SPAN("atlas");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fields_clear(&in);
+        if (rows[i].client[0] != '\0')
+            add(&in, "surrogate-capability", rows[i].client);
+        named.shared = rows[i].shared;
+        forward_request(&in, &named, &out, &scratch);
+        assert_field(&out, "Surrogate-Capability", rows[i].want);
+    }
     fields_fini(&in);
     fields_fini(&out);
     buf_fini(&scratch);
@@ -163,8 +319,7 @@ test_contexts(void **state)
     struct forward_context other = {.client = SPAN("2001:db8::1"),
                                     .scheme = SPAN("https"),
                                     .host = SPAN("[::1]:8443"),
-                                    .pseudonym = SPAN("e"),
-                                    .keep_forwarded_host = true};
+                                    .pseudonym = SPAN("e")};
     struct fields in = {0};
     struct fields out = {0};
     struct buf scratch = {0};
@@ -279,10 +434,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),    cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_appended), cmocka_unit_test(test_contexts),
-        cmocka_unit_test(test_room),     cmocka_unit_test(test_loop),
-        cmocka_unit_test(test_response),
+        cmocka_unit_test(test_plain),      cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_unkeyed),    cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_capability), cmocka_unit_test(test_appended),
+        cmocka_unit_test(test_contexts),   cmocka_unit_test(test_room),
+        cmocka_unit_test(test_loop),       cmocka_unit_test(test_response),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,7 @@ knows_internal_fields(void **state)
     (void)state;
     assert_true(tags_internal_field(SPAN("surrogate-key")));
     assert_true(tags_internal_field(SPAN("Cache-Tag")));
-    assert_true(tags_internal_field(SPAN("Surrogate-Control")));
+    assert_false(tags_internal_field(SPAN("Surrogate-Control")));
     assert_false(tags_internal_field(SPAN("Cache-Groups")));
     assert_false(tags_internal_field(SPAN("CDN-Cache-Control")));
     assert_false(tags_internal_field(SPAN("")));
