@@ -125,9 +125,12 @@ static const struct conf_option ttl_options[] = {
      AT(conf_ttl, status), .initial = "{}", .max = 10 * YEAR,
      .doc = "How long responses are fresh by status, for those that do not "
             "say so themselves: `{\"404\": \"10s\", \"5xx\": \"1s\"}`. Makes "
-            "errors cacheable that are not by default; a status of its own "
-            "goes before its class, and either before the other options "
-            "here."},
+            "errors cacheable that are not by default. A status goes before "
+            "its class, and either before the other lifetimes here. `4xx` is "
+            "404, 405, 410, 414 and 451: the others are about a request, not "
+            "about the resource, and are stored only where they are named. An "
+            "error never takes the place of a copy that may stand in for it "
+            "(`stale_if_error`)."},
 };
 static const struct conf_table ttl_table =
     TABLE(ttl_options, conf_ttl, "the lifetimes of a route");
@@ -237,7 +240,7 @@ static const struct conf_option route_options[] = {
     {.name = "tags_to_client", .type = CONF_BOOL,
      AT(conf_route, tags_to_client), .initial = "false",
      .doc = "Whether clients are sent the tags of responses (Surrogate-Key, "
-            "Cache-Tag, Cache-Groups)."},
+            "Cache-Tag). Cache-Groups is sent in any case."},
 };
 const struct conf_table conf_table_route =
     TABLE(route_options, conf_route, "a route");

@@ -188,6 +188,9 @@ void fill_fail(struct fill *fill, enum err err, const char *proxy_error,
 void fill_judge(struct fill *fill, const struct fetch_head *head);
 /* The whole body is there: into the store with it. */
 void fill_keep(struct fill *fill);
+/* Whether to store it, an error of a server, would take the place of a copy
+ * that may be used while the error lasts (RFC 5861 section 4). */
+bool fill_would_hide(const struct fill *fill);
 /* What an invalidation would match of this response. The tags are malloc'd. */
 struct hash128 *fill_tags(const struct fields *fields, size_t *count);
 /* Those of a validated object: its own and those of `fields`; to be freed. */

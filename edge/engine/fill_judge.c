@@ -124,7 +124,8 @@ settle_body(struct fill *fill)
         fill->length > 0 && !fill->no_body ? (uint64_t)fill->length : 0;
 
     fill->keeps = fill->store && fill->caching.storable &&
-                  fill->status != 206 && !fill->resuming && expected <= max;
+                  fill->status != 206 && !fill->resuming && expected <= max &&
+                  !fill_would_hide(fill);
     if (fill->keeps && expected > 0) {
         /* With the heads of its pieces, so that the whole of it fits. */
         size_t room = (size_t)expected + PIECES_ROOM;

@@ -127,7 +127,7 @@ struct conf_route {
     struct conf_strings encodings; /* codings that tell variants apart */
     bool language_select; /* a variant whose Content-Language is what the
                            * request likes best is as good as asking */
-    bool tags_to_client;  /* Surrogate-Key, Cache-Tag, Cache-Groups are sent */
+    bool tags_to_client;  /* Surrogate-Key and Cache-Tag are sent */
     enum conf_partial partial;
 };
 

@@ -1,0 +1,36 @@
+/* An error of the origin, and the copy that may stand in for it. */
+#include "cluster/inval.h"
+#include "fill_internal.h"
+#include "store/store.h"
+
+static bool
+purged(const struct fill *fill, const struct object *object)
+{
+    struct inval_subject subject = {
+        .host = object->key.host,
+        .path = object->key.path_query,
+        .tags = object->tags,
+        .tag_count = object->tag_count,
+    };
+
+    return inval_check(fill->worker->engine->parts.inval, &subject,
+                       object->position) == VALIDITY_HARD;
+}
+
+bool
+fill_would_hide(const struct fill *fill)
+{
+    struct store *store = fill->worker->engine->parts.store;
+
+    if (fill->status < 500)
+        return false;
+    struct object *stored =
+        store_find(store, &fill->key, pack_fields(fill->request), NULL);
+
+    if (stored == NULL || stored->status >= 500 || purged(fill, stored))
+        return false;
+    uint64_t age_s =
+        caching_age_s(&stored->caching, stored->received_ns, fill->received_ns);
+
+    return caching_stale_usable(&stored->caching, age_s, 0, true);
+}
