@@ -104,6 +104,7 @@ fill_new(const struct fill_spec *spec)
         fill->peers[fill->peer_count++] = spec->peers[i];
     fill->peer_stale = spec->peer_stale;
     fill->strict = spec->strict;
+    fill->cp = spec->cp;
     fill->shared = spec->shared;
     fill->store = spec->store;
     fill->safe = method_safe(spec->method);
@@ -447,8 +448,8 @@ add_own_fields(struct fill *fill, struct fields *fields)
         fields_add(fields, SPAN("Cache-Control"), SPAN("no-cache"));
     }
     if (fill->base != NULL)
-        conditional_for_validation(pack_fields(fill->base->fields),
-                                   fill->strict, fields);
+        conditional_for_validation(pack_fields(fill->base->fields), fill->cp,
+                                   fields);
 }
 
 /* Adds what asks only for the rest of a body: see tx_resume. The two values

@@ -32,5 +32,5 @@ fill_would_hide(const struct fill *fill)
     uint64_t age_s =
         caching_age_s(&stored->caching, stored->received_ns, fill->received_ns);
 
-    return caching_stale_usable(&stored->caching, age_s, 0, true);
+    return caching_stale_usable(&stored->caching, age_s, 0, true, NULL);
 }

@@ -69,7 +69,9 @@ struct fill_spec {
                                       * the origin */
     size_t peer_count;
     bool peer_stale; /* a stale copy will do */
-    bool strict;     /* ask with no-cache, refuse what has an Age */
+    bool strict;     /* ask with no-cache, in a batch of its own */
+    bool cp;         /* and trust only strong validators, and no answer that
+                      * has spent time in a cache (an Age over 0) */
     bool shared;     /* it is in the flight table */
     bool store;      /* keep the response if the rules allow */
     bool keyed;      /* ask for what the key says, not for the raw target: what
@@ -101,7 +103,7 @@ struct fill {
     struct object *base;
     struct peer_choice peers[FILL_PEERS_MAX];
     size_t peer_count;
-    bool peer_stale, strict, shared, store, has_body, safe, resuming;
+    bool peer_stale, strict, cp, shared, store, has_body, safe, resuming;
     int64_t body_len;
     uint64_t resume_at;
     char *resume_etag;

@@ -29,8 +29,20 @@
 /* What a blob needs beside the bytes of the body. */
 #define PIECES_ROOM ((size_t)4096)
 
-/* The fields as they are kept and sent on, with a Date (RFC 9110 section
- * 6.6.1: a cache gives one to a response without). */
+/* A Date that is there once and can be read. */
+static bool
+date_usable(const struct fields *fields)
+{
+    int64_t seconds;
+
+    return fields_count(fields, SPAN("Date")) == 1 &&
+           date_parse(fields_get(fields, SPAN("Date")), clock_wall_ms() / 1000,
+                      &seconds);
+}
+
+/* The fields as they are kept and sent on, with a Date: one without, or with
+ * one that means nothing, gets the time of its arrival (RFC 9110 section
+ * 6.6.1). */
 static void
 fields_of_head(struct fill *fill, const struct fetch_head *head,
                struct fields *out, struct buf *scratch, char date[DATE_SIZE])
@@ -41,7 +53,8 @@ fields_of_head(struct fill *fill, const struct fetch_head *head,
     };
 
     forward_response(head->fields, &options, out, scratch);
-    if (!fields_has(out, SPAN("Date"))) {
+    if (!date_usable(out)) {
+        fields_remove(out, SPAN("Date"));
         date_format(clock_wall_ms() / 1000, date);
         fields_add(out, SPAN("Date"), span_of(date));
     }
@@ -140,6 +153,34 @@ settle_body(struct fill *fill)
         fill_slide(fill);
 }
 
+/* Whether the response takes the place of what is stored: all but errors that
+ * may be about this request alone, or may pass. */
+static bool
+is_news(const struct fill *fill)
+{
+    if (fill->caching.storable)
+        return fill->status < 500;
+    return fill->is_private || ((fill->status == 404 || fill->status == 410) &&
+                                private_to_all(fill));
+}
+
+/* A response that is not going to be stored is the newest of its variant all
+ * the same: what came before it must not be an answer again, neither fresh nor
+ * while it is refreshed (RFC 9111 section 4). */
+static void
+supersede(struct fill *fill)
+{
+    struct store *store = fill->worker->engine->parts.store;
+
+    if (fill->keeps || !fill->store || fill->from_peer || !is_news(fill))
+        return;
+    struct object *old =
+        store_find(store, &fill->key, pack_fields(fill->request), NULL);
+
+    if (old != NULL && old->sent_ns <= fill->sent_ns)
+        store_remove(store, old);
+}
+
 static void
 accept_response(struct fill *fill, const struct fetch_head *head,
                 const struct fields *fields)
@@ -160,10 +201,8 @@ accept_response(struct fill *fill, const struct fetch_head *head,
     if (fill->caching.storable && vary_kind(fields) == VARY_SOME)
         fill->vary = vary_new(fields, pack_fields(fill->request));
     settle_sharing(fill);
-    /* What was public is private now: the old copy must not stand in. */
-    if (fill->is_private && fill->base != NULL)
-        store_remove(fill->worker->engine->parts.store, fill->base);
     settle_body(fill);
+    supersede(fill);
     fill_publish(fill, FILL_RESPONSE);
     /* Whoever led it may have left: without readers a body that is not kept
      * would wait for ever. */
@@ -287,7 +326,7 @@ why_refused(const struct fill *fill, const struct fetch_head *head,
 
     if (forward_size(fields) > HEAD_MAX)
         return "the response's header section is over 16 KiB";
-    if (fill->strict && age.ptr != NULL &&
+    if (fill->cp && age.ptr != NULL &&
         (!span_u64(age, UINT64_MAX, &age_s) || age_s > 0))
         return "a cache before the origin answered a strict read (Age over 0)";
     if (head->status == 304 && fill->base == NULL &&

@@ -16,7 +16,7 @@ found_of_object(struct plan_found *found, const struct object *object,
     found->may_swr = !caching->forbids_stale && caching->swr_s > 0 &&
                      caching_staleness_s(caching, age_s) <= caching->swr_s;
     found->stale_usable = caching_stale_usable(
-        caching, age_s, ask->policy->max_stale_s, ask->on_error);
+        caching, age_s, ask->policy->max_stale_s, ask->on_error, ask->cc);
     found->validator = caching->has_etag || caching->has_last_modified;
     found->strong_validator = caching->etag_strong;
 }

@@ -321,7 +321,8 @@ too_old_to_join(const struct tx *tx, const struct caching *caching)
     const struct fill *fill = tx->fill;
 
     if (tx->plan.strict)
-        return !fill->strict;
+        return !fill->strict ||
+               (tx->policy->plan.level == CONF_CP && !fill->cp);
     if (fill->peer_is_stale && !tx->plan.take_stale)
         return true;
     if (tx->request->arrived_ns <= fill->received_ns)
@@ -387,9 +388,7 @@ stale_if_error(struct tx *tx)
     uint64_t age_s =
         caching_age_s(&object->caching, object->received_ns, tx->now_ns);
 
-    return !object->caching.forbids_stale &&
-           caching_staleness_s(&object->caching, age_s) <=
-               object->caching.sie_s;
+    return caching_stale_if_error(&object->caching, age_s, &tx->cc);
 }
 
 static void
@@ -532,10 +531,10 @@ tx_read(struct tx *tx, void *buffer, size_t max, size_t *len)
         return ERR_END;
     if (tx->waits == TX_WAITS_RESUME)
         return ERR_AGAIN;
-    CHECK(tx->reader != NULL);
     if (max > tx->body_left)
         max = (size_t)tx->body_left;
-    enum err err = blob_read(tx->reader, buffer, max, len);
+    enum err err = tx->ranges != NULL ? tx_range_read(tx, buffer, max, len)
+                                      : blob_read(tx->reader, buffer, max, len);
 
     if (err == ERR_OK) {
         tx->body_pos += *len;
@@ -545,7 +544,7 @@ tx_read(struct tx *tx, void *buffer, size_t max, size_t *len)
         tx->waits = TX_WAITS_BODY;
     } else if (err == ERR_LOST) {
         blob_reader_free(&tx->reader);
-        if (tx_resume(tx))
+        if (tx->ranges == NULL && tx_resume(tx))
             return ERR_AGAIN;
         tx->broken = ERR_LOST;
     } else if (err != ERR_END) {
@@ -652,6 +651,7 @@ tx_end(struct tx **tx, const struct tx_end *end)
     if (t->invalidates && t->fill != NULL)
         tx_settle_alone(t);
     tx_purge_forget(t);
+    tx_range_free(t);
     object_unref(&t->reading);
     blob_reader_free(&t->reader);
     tx_drop_fill(t);

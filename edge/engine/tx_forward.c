@@ -122,6 +122,7 @@ outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
         .request = tx->request->fields,
         .upstream = &out->fields,
         .strict = tx->plan.strict,
+        .cp = tx->plan.strict && tx->policy->plan.level == CONF_CP,
         .shared = shared,
         .store = tx->plan.verdict != PLAN_PASS,
         .keyed = tx->plan.verdict != PLAN_PASS,

@@ -32,6 +32,7 @@
 #define TX_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
 
 struct tx_purge_wait;
+struct tx_ranges;
 
 struct tx {
     TAG_FIELD;
@@ -73,11 +74,12 @@ struct tx {
     } waits;
 
     struct blob_reader *reader;
-    struct object *reading; /* held while its body is streamed: its bytes stay
-                             * charged to the store's budget */
-    uint64_t body_pos;      /* of the next byte, in the whole body */
-    uint64_t body_left;     /* of what is to be sent; UINT64_MAX: to the end */
-    enum err broken;        /* why the body cannot be finished */
+    struct tx_ranges *ranges; /* several ranges of it go out; NULL: not */
+    struct object *reading;   /* held while its body is streamed: its bytes stay
+                               * charged to the store's budget */
+    uint64_t body_pos;        /* of the next byte, in the whole body */
+    uint64_t body_left; /* of what is to be sent; UINT64_MAX: to the end */
+    enum err broken;    /* why the body cannot be finished */
 
     struct tx_purge_wait *purging;
     bool invalidates; /* an unsafe request was sent: others must hear of it */
@@ -133,9 +135,29 @@ void tx_answer(struct tx *tx, unsigned status, const char *type,
 /* Hands a reply to the front, with Cache-Status put in. */
 void tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
               const struct cache_status *cache_status);
-/* The part of the body that a Range asks for, of `length` bytes. */
+/* The response's own fields, less what is for caches only (a peer is one). */
+void tx_add_visible(const struct tx *tx, const struct fields *stored,
+                    struct fields *out);
+void tx_set_age(struct fields *fields, uint64_t age_s, struct buf *text);
+
+/* ---- parts of a body ---- */
+
+/* What a Range asks for, of `length` bytes. */
 enum range_result tx_range(const struct tx *tx, uint64_t length,
                            const struct fields *stored, struct range_set *set);
+/* Make the reply, and the fields of the whole, those of a part: one range
+ * (its bytes are the caller's); several, which tx_read then gives out of
+ * `body` (kept by reference); none, a 416. New values are in `text`. */
+void tx_range_one(struct tx_reply *reply, struct fields *fields,
+                  struct range range, uint64_t length, struct buf *text);
+void tx_range_many(struct tx *tx, struct tx_reply *reply, struct fields *fields,
+                   const struct range_set *set, struct blob *body,
+                   uint64_t length);
+void tx_range_none(struct tx_reply *reply, struct fields *fields,
+                   uint64_t length, struct buf *text);
+/* tx_read, while tx->ranges. */
+enum err tx_range_read(struct tx *tx, void *buffer, size_t max, size_t *len);
+void tx_range_free(struct tx *tx);
 
 /* ---- what an answer says about itself ---- */
 

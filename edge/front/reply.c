@@ -116,9 +116,14 @@ response_of(struct request *request, const struct tx_reply *reply)
     /* First, or libmicrohttpd forgets what it knows of the response. */
     if (close)
         MHD_add_response_header(response, "Connection", "close");
-    for (size_t i = 0; i < reply->fields->count; i++)
-        MHD_add_response_header(response, reply->fields->list[i].name.ptr,
-                                reply->fields->list[i].value.ptr);
+    for (size_t i = 0; i < reply->fields->count; i++) {
+        const struct field *field = &reply->fields->list[i];
+
+        /* libmicrohttpd refuses an empty value; a blank one is empty to who
+         * reads it (RFC 9110 section 5.5). */
+        MHD_add_response_header(response, field->name.ptr,
+                                field->value.len > 0 ? field->value.ptr : " ");
+    }
     return response;
 }
 

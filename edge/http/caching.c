@@ -307,13 +307,26 @@ directive_refusal(const struct facts *facts)
     return asked.no_store ? "request-no-store" : NULL;
 }
 
+/* A cookie that private="Set-Cookie" or no-cache="Set-Cookie" keeps out of what
+ * is stored is nobody else's to see. */
+static bool
+keeps_cookie(const struct facts *facts)
+{
+    static const struct span name = {"Set-Cookie", 10};
+    const struct cache_control *cc = &facts->directives;
+
+    return fields_has(facts->response, name) &&
+           !cache_control_names(&cc->private_fields, name) &&
+           !cache_control_names(&cc->no_cache_fields, name);
+}
+
 static const char *
 sharing_refusal(const struct facts *facts, const struct caching *out)
 {
     if (fields_has(facts->request->fields, SPAN("Authorization")) &&
         !out->shareable_with_auth)
         return "authorization";
-    if (fields_has(facts->response, SPAN("Set-Cookie")) &&
+    if (keeps_cookie(facts) &&
         (!facts->policy->store_set_cookie || !out->explicit_lifetime))
         return "set-cookie";
     if (vary_kind(facts->response) == VARY_ANY)
@@ -481,23 +494,45 @@ caching_freshness(const struct caching *caching, uint64_t age_s,
     return FRESHNESS_STALE;
 }
 
+/* How stale a copy may be that stands in for an error: by the response or the
+ * route, or by the request. */
+static uint64_t
+error_window_s(const struct caching *caching,
+               const struct cache_control *request)
+{
+    uint64_t asked_s = request != NULL && request->stale_if_error != CC_UNSET
+                           ? request->stale_if_error
+                           : 0;
+
+    return asked_s > caching->sie_s ? asked_s : caching->sie_s;
+}
+
+static bool
+stale_within(const struct caching *caching, uint64_t age_s, uint64_t window_s)
+{
+    return !caching->forbids_stale && window_s > 0 &&
+           caching_staleness_s(caching, age_s) <= window_s;
+}
+
+bool
+caching_stale_if_error(const struct caching *caching, uint64_t age_s,
+                       const struct cache_control *request)
+{
+    return stale_within(caching, age_s, error_window_s(caching, request));
+}
+
 bool
 caching_stale_usable(const struct caching *caching, uint64_t age_s,
-                     uint64_t max_stale_s, bool on_error)
+                     uint64_t max_stale_s, bool on_error,
+                     const struct cache_control *request)
 {
-    uint64_t allowed_s = max_stale_s;
-
     if (caching->revalidate_always)
         return false;
     if (age_s < caching->lifetime_s)
         return true;
-    if (caching->forbids_stale)
-        return false;
-    if (allowed_s < caching->swr_s)
-        allowed_s = caching->swr_s;
-    if (on_error && allowed_s < caching->sie_s)
-        allowed_s = caching->sie_s;
-    return allowed_s > 0 && caching_staleness_s(caching, age_s) <= allowed_s;
+    return stale_within(caching, age_s, max_stale_s) ||
+           stale_within(caching, age_s, caching->swr_s) ||
+           (on_error && caching_stale_if_error(caching, age_s, request));
 }
 
 const char *

@@ -395,8 +395,7 @@ static bool
 response_field_passes(const struct field *field,
                       const struct forward_response_options *options)
 {
-    if (field->value.len == 0 || !token_valid(field->name) ||
-        !field_value_valid(field->value))
+    if (!token_valid(field->name) || !field_value_valid(field->value))
         return false;
     if (is_internal(field->name) ||
         span_eq_nocase(field->name, SPAN("Content-Length")) ||

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "http/conditional.h"
 
 /* Ranges read of one request before they are joined; more are ignored. */
@@ -203,6 +204,61 @@ range_evaluate(const struct fields *request, uint64_t length,
     out->count = count;
     memcpy(out->list, list, count * sizeof(*list));
     return RANGE_OK;
+}
+
+/* ---- fields ---- */
+
+#define NAME(literal)                                                          \
+    {                                                                          \
+        (literal), sizeof(literal) - 1                                         \
+    }
+
+void
+range_part_fields(struct fields *fields)
+{
+    static const struct span names[] = {
+        NAME("Content-Range"),
+        NAME("Content-Digest"),
+        NAME("Content-MD5"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        fields_remove(fields, names[i]);
+}
+
+static bool
+kept_for_416(struct span name)
+{
+    static const struct span names[] = {
+        NAME("Date"),          NAME("Via"),
+        NAME("Server"),        NAME("Vary"),
+        NAME("Accept-Ranges"), NAME("Strict-Transport-Security"),
+        NAME("Alt-Svc"),       NAME("Timing-Allow-Origin"),
+        NAME("Server-Timing"), NAME("X-Content-Type-Options"),
+    };
+    static const struct span prefixes[] = {
+        NAME("Access-Control-"),
+        NAME("Cross-Origin-"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (span_eq_nocase(name, names[i]))
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (span_eq_nocase(span_sub(name, 0, prefixes[i].len), prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+void
+range_unsatisfiable_fields(const struct fields *stored, struct fields *out)
+{
+    for (size_t i = 0; i < stored->count; i++) {
+        if (kept_for_416(stored->list[i].name))
+            fields_add(out, stored->list[i].name, stored->list[i].value);
+    }
 }
 
 /* ---- Content-Range ---- */

@@ -12,11 +12,13 @@
         (literal), sizeof(literal) - 1                                         \
     }
 
-/* They describe the stored bytes, which a 304 or a HEAD does not change. */
+/* They describe the stored bytes, which a 304 or a HEAD does not change. Of the
+ * digests, a Content-Digest there is that of no content at all (RFC 9530
+ * section 2). */
 static const struct span kept_names[] = {
-    NAME("Content-Encoding"),
-    NAME("Content-Length"),
-    NAME("Content-Range"),
+    NAME("Content-Encoding"), NAME("Content-Length"), NAME("Content-Range"),
+    NAME("Content-Digest"),   NAME("Repr-Digest"),    NAME("Content-MD5"),
+    NAME("Digest"),
 };
 
 static bool

@@ -60,8 +60,8 @@ enum tx_body {
 
 struct tx_reply {
     unsigned status;
-    /* What to send, hop-by-hop fields and framing left out, values not empty,
-     * each NUL-terminated behind its length, name and value. */
+    /* What to send, hop-by-hop fields and framing left out, each NUL-terminated
+     * behind its length, name and value. */
     const struct fields *fields;
     int64_t length; /* of the body; -1: not known */
     enum tx_body body;

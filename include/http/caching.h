@@ -94,8 +94,11 @@ struct caching_policy caching_policy_standard(void);
  * stands in for a missing or bad Date and decides the century of two-digit
  * years. `delay_ms` is the time from sending the request to the arrival of the
  * head, monotonic; only its whole seconds count, so that no Age grows by
- * rounding. The apparent age (RFC 9111 section 4.2.3) is left out, as that
- * section allows: a skewed clock at the origin would make it wrong.
+ * rounding. The initial age is the corrected_age_value of RFC 9111 section
+ * 4.2.3. The apparent age (arrival less Date) is left out of it: that section
+ * asks for it only where a cache on the way may be too old to send Age, and
+ * with an origin's clock that runs late it would take freshness from all that
+ * the origin sends.
  */
 void caching_of(const struct caching_request *request, int status,
                 const struct fields *response,
@@ -139,11 +142,19 @@ enum freshness caching_freshness(const struct caching *caching, uint64_t age_s,
 /*
  * May a stale copy be served because nothing better can be had? Never when the
  * response forbids it; else while its staleness is within `max_stale_s`, its
- * stale-while-revalidate, or, `on_error`, its stale-if-error. True as well for
- * a copy that is still fresh.
+ * stale-while-revalidate, or, `on_error`, caching_stale_if_error. True as well
+ * for a copy that is still fresh. `request` may be NULL.
  */
 bool caching_stale_usable(const struct caching *caching, uint64_t age_s,
-                          uint64_t max_stale_s, bool on_error);
+                          uint64_t max_stale_s, bool on_error,
+                          const struct cache_control *request);
+
+/* Does a copy stand in for an error that the origin answered (RFC 5861 section
+ * 4)? While its staleness is within the stale-if-error of the response, of the
+ * route or of the request, whichever is longest; not when the response forbids
+ * it. Without any of them the error is heard. */
+bool caching_stale_if_error(const struct caching *caching, uint64_t age_s,
+                            const struct cache_control *request);
 
 /* "fresh", "stale-accepted", "stale-while-revalidate", "stale". Static. */
 const char *caching_freshness_name(enum freshness freshness);

@@ -60,8 +60,8 @@ struct forward_response_options {
 /*
  * Makes in `out` (cleared first) the fields of an origin's response that may go
  * to a client or into the store: hop-by-hop ones, Content-Length, Atlas-*, the
- * hidden ones, invalid and empty ones are left out (libmicrohttpd sends no
- * empty values); Via has ours behind. `scratch` as above.
+ * hidden ones and invalid ones are left out; Via has ours behind. `scratch` as
+ * above.
  */
 void forward_response(const struct fields *in,
                       const struct forward_response_options *options,

@@ -50,6 +50,17 @@ bool range_parse_value(struct span value, struct range_spec *out);
 bool range_resolve(const struct range_spec *spec, uint64_t length,
                    struct range *out);
 
+/* Takes out of a response what is no longer true of a part of it: the
+ * Content-Range it may have come with, and the digests of its whole content
+ * (RFC 9530 section 2; Repr-Digest, of the representation, stays). */
+void range_part_fields(struct fields *fields);
+
+/* Adds what a 416 carries of a stored response: who answered, and what lets
+ * scripts see it; nothing of the representation, nor of how long that may be
+ * kept. Content-Range and Cache-Control are the caller's. Borrowed. */
+void range_unsatisfiable_fields(const struct fields *stored,
+                                struct fields *out);
+
 /* ---- Content-Range ---- */
 
 struct content_range {

@@ -11,7 +11,8 @@
  * Adds to `out` the stored fields as the 304 changes them: every field it
  * names replaces all stored ones of that name, but for what describes the
  * stored bytes or this hop (Content-Length, Content-Encoding, Content-Range,
- * the hop-by-hop fields), and Set-Cookie where the stored response has none:
+ * digests, the hop-by-hop fields), and Set-Cookie where the stored response has
+ * none:
  * that is between the origin and one client. Age and Date of the stored
  * response never survive, since the new ones, or their absence, say how old
  * the validated response is: give a 304 without Date its time of arrival

@@ -119,7 +119,9 @@ try_caching(const struct fields *request_fields, const struct fields *response,
 
         CHECK(freshness == FRESHNESS_STALE || !got.revalidate_always);
         CHECK(freshness != FRESHNESS_STALE_ACCEPTED || !got.forbids_stale);
-        caching_stale_usable(&got, age_s, 60, true);
+        caching_stale_usable(&got, age_s, 60, true, &asked);
+        CHECK(!got.forbids_stale ||
+              !caching_stale_if_error(&got, age_s, &asked));
     }
 }
 

@@ -136,27 +136,43 @@ judges_stale_copies(void **state)
         uint64_t max_stale_s;
         bool on_error;
         bool want;
+        const char *request; /* NULL: none */
     } rows[] = {
-        {"fresh", "max-age=10", 9, 0, false, true},
+        {"fresh", "max-age=10", 9, 0, false, true, NULL},
         {"fresh, must-revalidate", "max-age=10, must-revalidate", 9, 0, false,
-         true},
-        {"stale, nothing allowed", "max-age=10", 10, 0, true, false},
-        {"within the route's bound", "max-age=10", 20, 10, false, true},
-        {"past it", "max-age=10", 21, 10, false, false},
-        {"without bound", "max-age=10", 1000000, UINT64_MAX, true, true},
-        {"must-revalidate", "max-age=10, must-revalidate", 11, 60, true, false},
+         true, NULL},
+        {"stale, nothing allowed", "max-age=10", 10, 0, true, false, NULL},
+        {"within the route's bound", "max-age=10", 20, 10, false, true, NULL},
+        {"past it", "max-age=10", 21, 10, false, false, NULL},
+        {"without bound", "max-age=10", 1000000, UINT64_MAX, true, true, NULL},
+        {"must-revalidate", "max-age=10, must-revalidate", 11, 60, true, false,
+         NULL},
         {"proxy-revalidate", "max-age=10, proxy-revalidate", 11, 60, true,
-         false},
-        {"s-maxage", "s-maxage=10", 11, 60, true, false},
-        {"no-cache, even fresh", "max-age=10, no-cache", 1, 60, true, false},
+         false, NULL},
+        {"s-maxage", "s-maxage=10", 11, 60, true, false, NULL},
+        {"no-cache, even fresh", "max-age=10, no-cache", 1, 60, true, false,
+         NULL},
         {"stale-if-error on an error", "max-age=10, stale-if-error=60", 70, 0,
-         true, true},
+         true, true, NULL},
         {"stale-if-error past its end", "max-age=10, stale-if-error=60", 71, 0,
-         true, false},
+         true, false, NULL},
         {"stale-if-error without an error", "max-age=10, stale-if-error=60", 11,
-         0, false, false},
+         0, false, false, NULL},
         {"stale-while-revalidate", "max-age=10, stale-while-revalidate=60", 70,
-         0, false, true},
+         0, false, true, NULL},
+        {"the request's stale-if-error on an error", "max-age=10", 70, 0, true,
+         true, "stale-if-error=60"},
+        {"past its end", "max-age=10", 71, 0, true, false, "stale-if-error=60"},
+        {"without an error", "max-age=10", 11, 0, false, false,
+         "stale-if-error=60"},
+        {"the longer of the two", "max-age=10, stale-if-error=5", 70, 0, true,
+         true, "stale-if-error=60"},
+        {"the response's, when it is", "max-age=10, stale-if-error=60", 70, 0,
+         true, true, "stale-if-error=5"},
+        {"of a request, with must-revalidate", "max-age=10, must-revalidate",
+         11, 0, true, false, "stale-if-error=60"},
+        {"malformed in a request", "max-age=10", 11, 0, true, false,
+         "stale-if-error=x"},
     };
     struct caching_policy policy = caching_policy_standard();
     struct fields none = {0};
@@ -165,19 +181,74 @@ judges_stale_copies(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct fields response = {0};
+        struct fields asking = {0};
+        struct cache_control asked;
         struct caching got;
 
         fields_add(&response, SPAN("Cache-Control"), span_of(rows[i].response));
         caching_of(&request, 200, &response, &policy, WALL, 0, &got);
-        if (caching_stale_usable(&got, rows[i].age_s, rows[i].max_stale_s,
-                                 rows[i].on_error) != rows[i].want)
+        if (rows[i].request != NULL) {
+            fields_add(&asking, SPAN("Cache-Control"),
+                       span_of(rows[i].request));
+            cache_control_request(&asking, &asked);
+        }
+        if (caching_stale_usable(
+                &got, rows[i].age_s, rows[i].max_stale_s, rows[i].on_error,
+                rows[i].request ? &asked : NULL) != rows[i].want)
             fail_msg("%s", rows[i].what);
         fields_fini(&response);
+        fields_fini(&asking);
     }
     assert_string_equal(caching_freshness_name(F), "fresh");
     assert_string_equal(caching_freshness_name(A), "stale-accepted");
     assert_string_equal(caching_freshness_name(W), "stale-while-revalidate");
     assert_string_equal(caching_freshness_name(S), "stale");
+}
+
+/* A copy stands in for the origin's error only within a window that somebody
+ * gave: at its very first stale second none is open by itself. */
+static void
+judges_stand_ins(void **state)
+{
+    static const struct {
+        const char *what;
+        const char *response;
+        uint64_t age_s;
+        const char *request;
+        bool want;
+    } rows[] = {
+        {"nobody said so, just stale", "max-age=10", 10, "", false},
+        {"nobody said so, fresh", "max-age=10", 5, "", false},
+        {"the response", "max-age=10, stale-if-error=5", 15, "", true},
+        {"the response, fresh", "max-age=10, stale-if-error=5", 5, "", true},
+        {"over", "max-age=10, stale-if-error=5", 16, "", false},
+        {"a window of nothing", "max-age=10, stale-if-error=0", 10, "", false},
+        {"the request", "max-age=10", 15, "stale-if-error=5", true},
+        {"the request, over", "max-age=10", 16, "stale-if-error=5", false},
+        {"no-cache", "no-cache, stale-if-error=5", 1, "stale-if-error=5",
+         false},
+        {"s-maxage", "s-maxage=10", 11, "stale-if-error=5", false},
+    };
+    struct caching_policy policy = caching_policy_standard();
+    struct fields none = {0};
+    struct caching_request request = {.method = SPAN("GET"), .fields = &none};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fields response = {0};
+        struct fields asking = {0};
+        struct cache_control asked;
+        struct caching got;
+
+        fields_add(&response, SPAN("Cache-Control"), span_of(rows[i].response));
+        fields_add(&asking, SPAN("Cache-Control"), span_of(rows[i].request));
+        caching_of(&request, 200, &response, &policy, WALL, 0, &got);
+        cache_control_request(&asking, &asked);
+        if (caching_stale_if_error(&got, rows[i].age_s, &asked) != rows[i].want)
+            fail_msg("%s", rows[i].what);
+        fields_fini(&response);
+        fields_fini(&asking);
+    }
 }
 
 int
@@ -187,6 +258,7 @@ main(void)
         cmocka_unit_test(counts_age),
         cmocka_unit_test(judges_freshness),
         cmocka_unit_test(judges_stale_copies),
+        cmocka_unit_test(judges_stand_ins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,8 @@ test_etags(void **state)
         {S("\"a\\\""), S("\"a\\\""), true, true, true, true},
         {S("\"a,b\""), S("\"a,b\""), true, true, true, true},
         {S("\"\x80\""), S("\"\x80\""), true, true, true, true},
+        {S("\"a\xfc\""), S("W/\"a\xfc\""), true, true, false, true},
+        {S("\"a\xfc\""), S("\"a\xc3\xbc\""), true, true, false, false},
         {S("w/\"a\""), S("\"a\""), false, false, false, false},
         {S("a"), S("a"), false, false, false, true},
         {S("\"a"), S("\"a"), false, false, false, true},

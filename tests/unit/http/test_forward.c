@@ -419,12 +419,13 @@ test_response(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         add(&in, rows[i][0], rows[i][1]);
     forward_response(&in, &options, &out, &scratch);
-    assert_int_equal(out.count, 5);
+    assert_int_equal(out.count, 6);
     assert_field(&out, "Proxy-X", "kept");
+    assert_field(&out, "X-Empty", "");
     assert_int_equal(fields_count(&out, SPAN("Set-Cookie")), 2);
     assert_field(&out, "Age", "5");
     assert_field(&out, "Via", "1.1 o, 1.1 edge1");
-    assert_int_equal(forward_size(&out), 11 + 4 + 17 + 15 + 8 + 3 + 20);
+    assert_int_equal(forward_size(&out), 11 + 11 + 4 + 17 + 15 + 8 + 3 + 20);
     fields_fini(&in);
     fields_fini(&out);
     buf_fini(&scratch);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "fields_text.h"
 #include "http/range.h"
 
 #define DAY1 "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -277,6 +278,48 @@ test_multipart(void **state)
     buf_fini(&out);
 }
 
+/* Names that stay, in order, each behind a blank. */
+static void
+assert_names(const struct fields *fields, const char *want)
+{
+    struct buf names = {0};
+
+    buf_add_text(&names, "");
+    for (size_t i = 0; i < fields->count; i++)
+        buf_printf(&names, " %.*s", SPAN_FMT(fields->list[i].name));
+    if (!span_eq(buf_span(&names), span_of(want)))
+        fail_msg("\"%.*s\", not \"%s\"", SPAN_FMT(buf_span(&names)), want);
+    buf_fini(&names);
+}
+
+static void
+test_fields(void **state)
+{
+    struct fields fields =
+        fields_of_text("Date: x\nContent-Range: a\ncontent-digest: a\n"
+                       "Repr-Digest: a\nContent-MD5: a\nETag: \"a\"\n"
+                       "Content-Range: b\nVary: a\nAge: 5\nExpires: x\n"
+                       "Cache-Control: max-age=60\nSet-Cookie: a=b\n"
+                       "CDN-Cache-Control: max-age=60\nLast-Modified: x\n"
+                       "access-control-allow-origin: *\nContent-Type: a/b\n"
+                       "Access: a\nLocation: /a\nServer: a\n"
+                       "Cross-Origin-Resource-Policy: a\nSurrogate-Key: a\n");
+    struct fields kept = {0};
+
+    (void)state;
+    range_unsatisfiable_fields(&fields, &kept);
+    assert_names(&kept, " Date Vary access-control-allow-origin Server "
+                        "Cross-Origin-Resource-Policy");
+    range_part_fields(&fields);
+    assert_names(&fields,
+                 " Date Repr-Digest ETag Vary Age Expires Cache-Control "
+                 "Set-Cookie CDN-Cache-Control Last-Modified "
+                 "access-control-allow-origin Content-Type Access Location "
+                 "Server Cross-Origin-Resource-Policy Surrogate-Key");
+    fields_fini(&kept);
+    fields_fini(&fields);
+}
+
 int
 main(void)
 {
@@ -284,7 +327,7 @@ main(void)
         cmocka_unit_test(test_ranges),     cmocka_unit_test(test_many),
         cmocka_unit_test(test_two_fields), cmocka_unit_test(test_if_range),
         cmocka_unit_test(test_single),     cmocka_unit_test(test_content_range),
-        cmocka_unit_test(test_multipart),
+        cmocka_unit_test(test_multipart),  cmocka_unit_test(test_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

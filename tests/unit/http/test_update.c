@@ -34,6 +34,12 @@ updates(void **state)
         {"Content-Length is not added", "A: 1", "content-length: 10", "A: 1\n"},
         {"Content-Encoding and Content-Range are not", "Content-Encoding: br",
          "Content-Encoding: gzip\nContent-Range: x", "Content-Encoding: br\n"},
+        {"digests of the stored bytes are not",
+         "Content-Digest: a\nRepr-Digest: a\nContent-MD5: a\nDigest: a",
+         "Content-Digest: b\nRepr-Digest: b\ncontent-md5: b\nDigest: b",
+         "Content-Digest: a\nRepr-Digest: a\nContent-MD5: a\nDigest: a\n"},
+        {"nor are they added", "A: 1", "Content-Digest: b\nContent-MD5: b",
+         "A: 1\n"},
         {"hop-by-hop fields are not", "A: 1",
          "Connection: foo\nFoo: x\nKeep-Alive: 5\n"
          "Transfer-Encoding: chunked\nB: 2",
