@@ -159,7 +159,8 @@ static const struct endpoint endpoints[] = {
      "?url=http://host/path[&method=M][&header=Name:value]: what would be "
      "decided, and why"},
     {"/v1/purge", true, true, admin_purge,
-     "{\"kind\": \"url|prefix|host|tag|all\", \"url\": ..., \"soft\": bool}, "
+     "{\"kind\": \"url|prefix|host|tag|group|all\", \"url\": ..., \"soft\": "
+     "bool}, "
      "with the admin token"},
 };
 

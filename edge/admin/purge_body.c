@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 #include "http/key.h"
 
+#define KINDS "\"url\", \"prefix\", \"host\", \"tag\", \"group\" or \"all\""
+
 /* One purge while it is read. */
 struct reading {
     struct engine *engine;
@@ -17,10 +19,11 @@ struct reading {
     const char *host;
     const char *value;
     const char *tag;
+    const char *group;
 };
 
-static const char *const members[] = {"kind",  "url", "host",
-                                      "value", "tag", "soft"};
+static const char *const members[] = {"kind", "url",   "host", "value",
+                                      "tag",  "group", "soft"};
 
 /* ---- what is wrong ---- */
 
@@ -81,13 +84,9 @@ get_kind(struct reading *r, const json_t *object, struct purge *purge)
     if (!get_text(r, object, "kind", &text))
         return false;
     if (text == NULL)
-        return wrong(r, "kind",
-                     "missing; expected \"url\", \"prefix\", "
-                     "\"host\", \"tag\" or \"all\"");
+        return wrong(r, "kind", "missing; expected " KINDS);
     if (!inval_kind_parse(span_of(text), &purge->kind))
-        return wrong(r, "kind",
-                     "expected \"url\", \"prefix\", \"host\", "
-                     "\"tag\" or \"all\"");
+        return wrong(r, "kind", "expected " KINDS);
     return true;
 }
 
@@ -109,7 +108,8 @@ get_members(struct reading *r, const json_t *object, struct purge *purge)
     return get_kind(r, object, purge) && get_text(r, object, "url", &r->url) &&
            get_text(r, object, "host", &r->host) &&
            get_text(r, object, "value", &r->value) &&
-           get_text(r, object, "tag", &r->tag);
+           get_text(r, object, "tag", &r->tag) &&
+           get_text(r, object, "group", &r->group);
 }
 
 /* ---- kinds ---- */
@@ -120,15 +120,18 @@ only(struct reading *r, enum inval_kind kind)
 {
     bool path = kind == INVAL_URL || kind == INVAL_PREFIX;
     bool located = path || kind == INVAL_HOST;
+    bool hosted = located || kind == INVAL_GROUP;
 
     if (r->url != NULL && !located)
         return wrong(r, "url", "does not belong to this kind");
-    if (r->host != NULL && !located)
+    if (r->host != NULL && !hosted)
         return wrong(r, "host", "does not belong to this kind");
     if (r->value != NULL && !path && kind != INVAL_TAG)
         return wrong(r, "value", "does not belong to this kind");
     if (r->tag != NULL && kind != INVAL_TAG)
         return wrong(r, "tag", "does not belong to this kind");
+    if (r->group != NULL && kind != INVAL_GROUP)
+        return wrong(r, "group", "does not belong to this kind");
     return true;
 }
 
@@ -143,7 +146,7 @@ normalise(struct reading *r, const char *member, const char *url,
 
     if (why == NULL) {
         purge->host = mem_strndup(key.host.ptr, key.host.len);
-        if (purge->kind != INVAL_HOST)
+        if (purge->kind == INVAL_URL || purge->kind == INVAL_PREFIX)
             purge->value = mem_strndup(key.path_query.ptr, key.path_query.len);
     }
     buf_fini(&scratch);
@@ -153,6 +156,19 @@ normalise(struct reading *r, const char *member, const char *url,
                r->url != NULL ? "an absolute URL, as http://example.com/path"
                               : "a host, as example.com");
     return false;
+}
+
+/* `path` is what stands behind the host. */
+static bool
+normalise_host(struct reading *r, const char *path, struct purge *purge)
+{
+    char *url = mem_printf("http://%s%s", r->host, path);
+    bool good = strpbrk(r->host, "/?#@") == NULL
+                    ? normalise(r, "host", url, purge)
+                    : wrong(r, "host", "expected host or host:port alone");
+
+    free(url);
+    return good;
 }
 
 static bool
@@ -174,14 +190,7 @@ read_location(struct reading *r, struct purge *purge)
                                  "value");
     if (!host_only && (r->value == NULL || r->value[0] != '/'))
         return wrong(r, "value", "expected a path that begins with '/'");
-    char *url =
-        mem_printf("http://%s%s", r->host, r->value != NULL ? r->value : "/");
-    bool good = strpbrk(r->host, "/?#@") == NULL
-                    ? normalise(r, "host", url, purge)
-                    : wrong(r, "host", "expected host or host:port alone");
-
-    free(url);
-    return good;
+    return normalise_host(r, r->value != NULL ? r->value : "/", purge);
 }
 
 static bool
@@ -196,6 +205,22 @@ read_tag(struct reading *r, struct purge *purge)
 }
 
 static bool
+read_group(struct reading *r, struct purge *purge)
+{
+    if (!only(r, purge->kind))
+        return false;
+    if (r->host == NULL)
+        return wrong(r, "host",
+                     "missing; expected the host whose group it is, as "
+                     "\"example.com\"");
+    if (r->group == NULL)
+        return wrong(r, "group",
+                     "missing; expected the group, as \"products\"");
+    purge->value = mem_strdup(r->group);
+    return normalise_host(r, "/", purge);
+}
+
+static bool
 read_parts(struct reading *r, struct purge *purge)
 {
     switch (purge->kind) {
@@ -205,6 +230,8 @@ read_parts(struct reading *r, struct purge *purge)
         return read_location(r, purge);
     case INVAL_TAG:
         return read_tag(r, purge);
+    case INVAL_GROUP:
+        return read_group(r, purge);
     case INVAL_ALL:
         return only(r, purge->kind);
     case INVAL_KINDS:

@@ -198,8 +198,8 @@ key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
     }
     struct hash128 host = inval_host_key((struct span){lower, entry->host.len});
 
-    if (entry->kind == INVAL_URL)
-        return inval_value_key(host, INVAL_URL, entry->value);
+    if (entry->kind == INVAL_URL || entry->kind == INVAL_GROUP)
+        return inval_value_key(host, entry->kind, entry->value);
     if (entry->kind == INVAL_PREFIX && entry->value.len > 0)
         *length = length_for(inval, (uint32_t)entry->value.len);
     if (*length == 0)

@@ -2,7 +2,7 @@
 
 static const char *const kind_names[INVAL_KINDS] = {
     [INVAL_URL] = "url", [INVAL_PREFIX] = "prefix", [INVAL_HOST] = "host",
-    [INVAL_TAG] = "tag", [INVAL_ALL] = "all",
+    [INVAL_TAG] = "tag", [INVAL_GROUP] = "group",   [INVAL_ALL] = "all",
 };
 
 const char *
@@ -62,6 +62,12 @@ struct hash128
 inval_value_key(struct hash128 host, enum inval_kind kind, struct span value)
 {
     return hash_bytes(value, host.lo ^ (host.hi << 1) ^ seed_of(kind));
+}
+
+struct hash128
+inval_group_hash(struct span host, struct span group)
+{
+    return inval_value_key(inval_host_key(host), INVAL_GROUP, group);
 }
 
 struct inval_node *

@@ -2,7 +2,7 @@
  * The form of an entry in a stream: fields and values.
  *
  *   v      1
- *   kind   url, prefix, host, tag, all
+ *   kind   url, prefix, host, tag, group, all
  *   soft   0 or 1
  *   host   at most 255 bytes, empty when the kind has none; a url or prefix
  *          may be below the empty one, of HTTP/1.0 requests that name none
@@ -44,10 +44,11 @@ host_clean(struct span host)
 const char *
 stream_entry_problem(const struct inval_entry *entry)
 {
-    bool wants_host = entry->kind == INVAL_URL || entry->kind == INVAL_PREFIX ||
-                      entry->kind == INVAL_HOST;
     bool wants_path = entry->kind == INVAL_URL || entry->kind == INVAL_PREFIX;
-    bool wants_value = wants_path || entry->kind == INVAL_TAG;
+    bool wants_host =
+        wants_path || entry->kind == INVAL_HOST || entry->kind == INVAL_GROUP;
+    bool wants_value =
+        wants_path || entry->kind == INVAL_TAG || entry->kind == INVAL_GROUP;
 
     /* What is below a host may have none: HTTP/1.0 requests need not name
      * one. */
@@ -60,7 +61,9 @@ stream_entry_problem(const struct inval_entry *entry)
     if (!host_clean(entry->host))
         return "the host has characters that no host has";
     if (wants_value && entry->value.len == 0)
-        return wants_path ? "the path is missing" : "the tag is missing";
+        return wants_path                   ? "the path is missing"
+               : entry->kind == INVAL_GROUP ? "the group is missing"
+                                            : "the tag is missing";
     if (!wants_value && entry->value.len > 0)
         return "a value does not belong to this kind";
     if (entry->value.len > INVAL_VALUE_MAX)

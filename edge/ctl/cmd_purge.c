@@ -12,27 +12,60 @@ put(json_t *object, const char *name, json_t *value)
     CHECK(value != NULL && json_object_set_new(object, name, value) == 0);
 }
 
+/* False, and said, when it is not UTF-8. */
+static bool
+put_text(json_t *object, const char *name, const char *text, size_t len)
+{
+    json_t *value = json_stringn(text, len);
+
+    if (value != NULL)
+        put(object, name, value);
+    else
+        ctl_say("\"%s\" is not UTF-8: write such bytes as %%XX", text);
+    return value != NULL;
+}
+
+/* GROUP@HOST: no host has an '@', a group may. */
+static bool
+put_group(json_t *object, const char *text)
+{
+    const char *at = strrchr(text, '@');
+
+    if (at == NULL) {
+        ctl_say("--group %s: of which host? Write GROUP@HOST", text);
+        return false;
+    }
+    return put_text(object, "host", at + 1, strlen(at + 1)) &&
+           put_text(object, "group", text, (size_t)(at - text));
+}
+
+static bool
+put_what(json_t *object, const struct ctl_target *target)
+{
+    const char *text = target->text;
+
+    if (text == NULL)
+        return true;
+    if (strcmp(target->kind, "group") == 0)
+        return put_group(object, text);
+    return put_text(object,
+                    strcmp(target->kind, "host") == 0  ? "host"
+                    : strcmp(target->kind, "tag") == 0 ? "tag"
+                                                       : "url",
+                    text, strlen(text));
+}
+
 static json_t *
 purge_json(const struct ctl *ctl, const struct ctl_target *target)
 {
     json_t *object = json_object();
-    const char *member = strcmp(target->kind, "host") == 0  ? "host"
-                         : strcmp(target->kind, "tag") == 0 ? "tag"
-                                                            : "url";
 
     put(object, "kind", json_string(target->kind));
     put(object, "soft", json_boolean(ctl->soft));
-    if (target->text == NULL)
+    if (put_what(object, target))
         return object;
-    json_t *text = json_string(target->text);
-
-    if (text == NULL) {
-        ctl_say("\"%s\" is not UTF-8: write such bytes as %%XX", target->text);
-        json_decref(object);
-        return NULL;
-    }
-    put(object, member, text);
-    return object;
+    json_decref(object);
+    return NULL;
 }
 
 /* All that the command line names: the options' targets and the URLs. */
@@ -128,8 +161,8 @@ cmd_purge(const struct ctl *ctl)
     struct call call;
 
     if (ctl->target_count + ctl->word_count == 0) {
-        ctl_say("purge what? Give a URL, --prefix URL, --host HOST, --tag TAG "
-                "or --all");
+        ctl_say("purge what? Give a URL, --prefix URL, --host HOST, --tag TAG, "
+                "--group GROUP@HOST or --all");
         return CTL_USAGE;
     }
     if (ctl->token == NULL) {

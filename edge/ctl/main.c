@@ -27,6 +27,9 @@ static const char usage[] =
     "        --tag TAG      likewise all that carries this tag "
     "(Surrogate-Key,\n"
     "                       Cache-Tag, Cache-Groups)\n"
+    "        --group GROUP@HOST\n"
+    "                       likewise what is in this group of a host "
+    "(Cache-Groups)\n"
     "        --all          likewise everything\n"
     "        --soft         only stale: it may be served while it is "
     "validated\n"
@@ -74,7 +77,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"purge", cmd_purge, "phgas"},
+    {"purge", cmd_purge, "phgGas"},
     {"status", cmd_status, "j"},
     {"explain", cmd_explain, "HXj"},
     {"check", cmd_check, ""},
@@ -87,6 +90,7 @@ static const struct option options[] = {
     {"prefix", required_argument, NULL, 'p'},
     {"host", required_argument, NULL, 'h'},
     {"tag", required_argument, NULL, 'g'},
+    {"group", required_argument, NULL, 'G'},
     {"all", no_argument, NULL, 'a'},
     {"soft", no_argument, NULL, 's'},
     {"header", required_argument, NULL, 'H'},
@@ -237,6 +241,9 @@ take_option(struct line *line, int letter)
         break;
     case 'g':
         add_target(line, "tag", optarg);
+        break;
+    case 'G':
+        add_target(line, "group", optarg);
         break;
     case 'a':
         add_target(line, "all", NULL);

@@ -36,6 +36,7 @@ enum inval_kind {
     INVAL_PREFIX, /* host, and value = what path with query begins with */
     INVAL_HOST,   /* host alone */
     INVAL_TAG,    /* value alone: the tag, on all hosts */
+    INVAL_GROUP,  /* host, and value = a group (RFC 9875) of its responses */
     INVAL_ALL,    /* neither */
     INVAL_KINDS
 };
@@ -66,8 +67,8 @@ const char *floor_reason_name(enum floor_reason reason);
  * host in lower case (with a port when the key has one). */
 struct inval_subject {
     struct span host;
-    struct span path; /* with the query */
-    const struct hash128 *tags;
+    struct span path;           /* with the query */
+    const struct hash128 *tags; /* and groups */
     size_t tag_count;
 };
 
@@ -75,6 +76,8 @@ struct inval_subject {
 
 /* The hash by which an object keeps a tag. */
 struct hash128 inval_tag_hash(struct span tag);
+/* The same for a group: it is one of its host only (RFC 9875 section 2.1). */
+struct hash128 inval_group_hash(struct span host, struct span group);
 
 /* The last number applied: 1 or more, so that 0 is below every floor. */
 uint64_t inval_seq(const struct inval *inval);

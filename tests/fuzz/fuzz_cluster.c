@@ -24,12 +24,12 @@ static void
 apply(const struct inval_entry *entry)
 {
     struct inval *inval = inval_new((size_t)1 << 20);
-    struct hash128 tag = inval_tag_hash(entry->value);
+    struct hash128 tags[2] = {inval_tag_hash(entry->value)};
     struct inval_subject subject = {
         .host = entry->host.len > 0 ? entry->host : SPAN("any"),
         .path = entry->value.len > 0 ? entry->value : SPAN("/"),
-        .tags = &tag,
-        .tag_count = 1,
+        .tags = tags,
+        .tag_count = 2,
     };
     char host[INVAL_HOST_MAX + 1];
 
@@ -40,6 +40,7 @@ apply(const struct inval_entry *entry)
         host[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
     subject.host.ptr = host;
+    tags[1] = inval_group_hash(subject.host, entry->value);
     uint64_t before = inval_seq(inval);
 
     inval_apply(inval, entry, INVAL_LOCAL, 0);

@@ -325,6 +325,10 @@ static const struct row purge_rows[] = {
      PURGE,
      "{\"kind\":\"tag\",\"tag\":\"t\",\"soft\":true}",
      {"HTTP/1.1 200"}},
+    {"a group",
+     PURGE,
+     "{\"kind\":\"group\",\"host\":\"h.test\",\"group\":\"g\"}",
+     {"HTTP/1.1 200"}},
     {"a batch",
      PURGE,
      "{\"purges\":[{\"kind\":\"all\"},{\"kind\":\"host\",\"host\":\"a.b\"}]}",
@@ -360,8 +364,8 @@ test_purges(void **state)
     (void)state;
     rig_begin(&rig, ALONE, WITH_TOKEN);
     run_rows(&rig, purge_rows, ARRAY_LEN(purge_rows));
-    /* all, URL, prefix, tag, and two of the batch: nothing else came in. */
-    assert_int_equal(inval_seq(rig.inval), 1 + 6);
+    /* all, URL, prefix, tag, group, and two of the batch: no other came in. */
+    assert_int_equal(inval_seq(rig.inval), 1 + 7);
     rig_end(&rig);
 }
 

@@ -50,10 +50,15 @@ apply_local(enum inval_kind kind, bool soft, const char *host,
     inval_publish(inval);
 }
 
+/* `tag` NULL: none; "@g" is the group g. */
 static enum validity
 check(const char *host, const char *path, const char *tag, uint64_t position)
 {
-    struct hash128 hash = inval_tag_hash(span_of(tag));
+    struct span text = span_of(tag);
+    struct hash128 hash =
+        span_starts(text, SPAN("@"))
+            ? inval_group_hash(span_of(host), span_sub(text, 1, text.len))
+            : inval_tag_hash(text);
     struct inval_subject subject = {span_of(host), span_of(path), &hash,
                                     tag != NULL ? 1 : 0};
 
@@ -89,6 +94,15 @@ kinds(void **state)
         {INVAL_TAG, "", "t1", "a.example", "/any", "t2", false},
         {INVAL_TAG, "", "t1", "a.example", "/any", NULL, false},
         {INVAL_TAG, "", "/any", "a.example", "/any", NULL, false},
+        /* A group is one of its host: the tag of that name is another. */
+        {INVAL_GROUP, "a.example", "t1", "a.example", "/any", "@t1", true},
+        {INVAL_GROUP, "A.Example", "t1", "a.example", "/any", "@t1", true},
+        {INVAL_GROUP, "a.example", "t1", "b.example", "/any", "@t1", false},
+        {INVAL_GROUP, "a.example", "t1", "a.example:81", "/any", "@t1", false},
+        {INVAL_GROUP, "a.example", "t1", "a.example", "/any", "@T1", false},
+        {INVAL_GROUP, "a.example", "t1", "a.example", "/any", "t1", false},
+        {INVAL_GROUP, "a.example", "/any", "a.example", "/any", NULL, false},
+        {INVAL_TAG, "", "t1", "a.example", "/any", "@t1", false},
         {INVAL_ALL, "", "", "a.example", "/any", NULL, true},
     };
 

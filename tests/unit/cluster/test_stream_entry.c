@@ -43,6 +43,11 @@ decodes(void **state)
         {"host", "v=1|kind=host|soft=0|host=h:80|value=" REST, true},
         {"tag", "v=1|kind=tag|soft=0|host=|value=t" REST, true},
         {"all", "v=1|kind=all|soft=0|host=|value=" REST, true},
+        {"group", "v=1|kind=group|soft=0|host=h|value=a b" REST, true},
+        {"a group without host", "v=1|kind=group|soft=1|host=|value=g" REST,
+         true},
+        {"a group without value", "v=1|kind=group|soft=0|host=h|value=" REST,
+         false},
         {"any order", "soft=0|value=|v=1|host=" REST "|kind=all", true},
         {"a later version's field",
          "v=1|kind=all|soft=0|host=|value=|new=1" REST, true},
@@ -125,6 +130,7 @@ round_trip(void **state)
         {INVAL_PREFIX, true, {"h:81", 4}, {"/", 1}},
         {INVAL_HOST, false, {"h", 1}, {"", 0}},
         {INVAL_TAG, true, {"", 0}, {"t \xc3\xa9", 4}},
+        {INVAL_GROUP, true, {"h:81", 4}, {"a \"b\"", 5}},
         {INVAL_ALL, false, {NULL, 0}, {NULL, 0}},
     };
 
@@ -158,6 +164,8 @@ valid_purges(void **state)
         {{INVAL_URL, false, host, NULL}, "the path is missing"},
         {{INVAL_PREFIX, false, host, bad}, "the path does not begin with '/'"},
         {{INVAL_TAG, false, NULL, NULL}, "the tag is missing"},
+        {{INVAL_GROUP, false, host, path}, ""},
+        {{INVAL_GROUP, false, host, NULL}, "the group is missing"},
         {{INVAL_TAG, false, host, bad}, "a host does not belong to this kind"},
         {{INVAL_HOST, false, path, NULL},
          "the host has characters that no host has"},
