@@ -225,7 +225,7 @@ static const struct conf_option route_options[] = {
      .doc = "What of a request reaches the origin."},
     {.name = "encodings", .type = CONF_STRINGS, .text = CONF_TEXT_CODING,
      AT(conf_route, encodings), .initial = "[\"br\", \"gzip\", \"zstd\"]",
-     .max = 6,
+     .max = 4,
      .doc = "The content codings that the origin is asked for, and by which "
             "variants are told apart; of others in a request, and of weights, "
             "nothing is left."},

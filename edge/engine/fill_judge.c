@@ -60,6 +60,14 @@ fields_of_head(struct fill *fill, const struct fetch_head *head,
     }
 }
 
+/* What the response says that it was chosen by. */
+static struct vary *
+vary_of_fill(const struct fill *fill, const struct fields *fields)
+{
+    return vary_new(fields, pack_fields(fill->request),
+                    &fill->policy->key.codings);
+}
+
 static void
 caching_of_fill(struct fill *fill, unsigned status, const struct fields *fields,
                 struct caching *caching)
@@ -199,7 +207,7 @@ accept_response(struct fill *fill, const struct fetch_head *head,
         fields_fini(&rest);
     }
     if (fill->caching.storable && vary_kind(fields) == VARY_SOME)
-        fill->vary = vary_new(fields, pack_fields(fill->request));
+        fill->vary = vary_of_fill(fill, fields);
     settle_sharing(fill);
     settle_body(fill);
     supersede(fill);
@@ -231,9 +239,8 @@ updated_object(struct fill *fill, const struct fields *fields,
     };
     struct hash128 *tags = fill_tags_both(base, fields, &spec.tag_count);
     struct pack *pack = pack_new(fields);
-    struct vary *vary = vary_kind(fields) == VARY_SOME
-                            ? vary_new(fields, pack_fields(fill->request))
-                            : NULL;
+    struct vary *vary =
+        vary_kind(fields) == VARY_SOME ? vary_of_fill(fill, fields) : NULL;
 
     spec.tags = tags;
     spec.fields = pack;
@@ -406,9 +413,9 @@ void
 fill_keep(struct fill *fill)
 {
     struct engine_parts *parts = &fill->worker->engine->parts;
-    struct vary *vary = fill->vary ? vary_new(pack_fields(fill->stored_fields),
-                                              pack_fields(fill->request))
-                                   : NULL;
+    struct vary *vary =
+        fill->vary ? vary_of_fill(fill, pack_fields(fill->stored_fields))
+                   : NULL;
     struct object_spec spec = {
         .key = &fill->key,
         .status = fill->status,

@@ -41,8 +41,11 @@ names_fini(struct key_names *names)
 }
 
 static struct key_policy
-key_policy_of(const struct conf_key *key)
+key_policy_of(const struct conf_route *route)
 {
+    const struct conf_key *key = &route->key;
+    struct key_names codings = names_new(&route->encodings);
+
     static const enum key_query modes[] = {
         [CONF_QUERY_ALL] = KEY_QUERY_ALL,
         [CONF_QUERY_NONE] = KEY_QUERY_NONE,
@@ -57,6 +60,7 @@ key_policy_of(const struct conf_key *key)
         .query_names = names_new(&key->query.names),
         .headers = names_new(&key->headers),
         .cookies = names_new(&key->cookies),
+        .codings = {codings.list, codings.count},
     };
 }
 
@@ -151,7 +155,7 @@ policy_init(struct policy *policy, const struct conf_route *route,
         .route = route,
         .plan = {.level = route->consistency, .pass = route->pass},
         .caching = caching_policy_of(route),
-        .key = key_policy_of(&route->key),
+        .key = key_policy_of(route),
         .passing = passing_new(route),
         .origin = origin,
         .max_stale_s = S_OF_MS(route->ttl.max_stale_ms),
@@ -165,6 +169,7 @@ policy_fini(struct policy *policy)
     names_fini(&policy->key.headers);
     names_fini(&policy->key.cookies);
     names_fini(&policy->passing);
+    free((void *)(uintptr_t)policy->key.codings.list);
     free((void *)(uintptr_t)policy->caching.targets);
     free((void *)(uintptr_t)policy->caching.status_ttl);
 }

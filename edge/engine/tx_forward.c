@@ -96,6 +96,7 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
         .shared = may_be_shared(tx, &out->spec),
         .passing = tx->policy->passing.list,
         .passing_count = tx->policy->passing.count,
+        .codings = &tx->policy->key.codings,
         .surrogate = tx->policy->caching.surrogate_device,
     };
 

@@ -8,6 +8,9 @@
         (literal), sizeof(literal) - 1                                         \
     }
 
+/* More than the normal forms of Accept-Encoding and Accept-Language take, but
+ * for the names of codings, which are counted. */
+#define NORMAL_MAX 512
 #define CAPABILITY SPAN("Surrogate-Capability")
 
 /* Never the client's: framing and what we say ourselves. The hop-by-hop names
@@ -326,16 +329,62 @@ add_capability(struct span name, struct buf *scratch, struct fields *out)
     fields_add(out, CAPABILITY, value_from(scratch, start));
 }
 
+/* In the place of the first line of this name; others go. */
+static void
+replace_value(struct fields *fields, struct span name, struct span value)
+{
+    size_t kept = 0;
+    bool done = false;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        struct field field = fields->list[i];
+
+        if (span_eq_nocase(field.name, name)) {
+            if (done)
+                continue;
+            done = true;
+            field.value = value;
+        }
+        fields->list[kept++] = field;
+    }
+    fields->count = kept;
+}
+
+/* What answers are kept by is what the origin is asked. */
+static void
+cut_down(struct span name, const struct vary_codings *codings,
+         struct buf *scratch, struct fields *out)
+{
+    size_t start = scratch->len;
+
+    if (!fields_has(out, name))
+        return;
+    if (vary_normalise(out, name, codings, scratch))
+        replace_value(out, name, value_from(scratch, start));
+    else
+        fields_remove(out, name);
+}
+
 /* More bytes than all new values can take: a list member grows by ", " at
  * most, and it stood behind a comma or a line of its own. */
 static size_t
 room_for(const struct fields *in, size_t ours)
 {
-    size_t room = 256 + 4 * ours;
+    size_t room = NORMAL_MAX + 256 + 4 * ours;
 
     for (size_t i = 0; i < in->count; i++)
         room += 2 * in->list[i].value.len + 2;
     return room;
+}
+
+static size_t
+codings_len(const struct vary_codings *codings)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; codings != NULL && i < codings->count; i++)
+        len += codings->list[i].len + 1;
+    return len;
 }
 
 /* ---- requests ---- */
@@ -350,7 +399,8 @@ forward_request(const struct fields *in, const struct forward_context *context,
     buf_reserve(scratch,
                 room_for(in, context->client.len + 2 * context->host.len +
                                  context->pseudonym.len + context->scheme.len +
-                                 context->surrogate.len));
+                                 context->surrogate.len +
+                                 codings_len(context->codings)));
     const char *before = scratch->data;
 
     fields_clear(out);
@@ -361,6 +411,10 @@ forward_request(const struct fields *in, const struct forward_context *context,
             out->list[kept++] = out->list[i];
     }
     out->count = kept;
+    if (context->shared) {
+        cut_down(SPAN("Accept-Encoding"), context->codings, scratch, out);
+        cut_down(SPAN("Accept-Language"), context->codings, scratch, out);
+    }
     if (context->host.len > 0)
         fields_add(out, SPAN("Host"), context->host);
     add_via(in, context->http11, context->pseudonym, scratch, out);

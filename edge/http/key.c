@@ -155,18 +155,27 @@ add_line(struct buf *buf, char kind, struct span name, const struct span *value)
 }
 
 static void
+cut_off(struct buf *buf, size_t end)
+{
+    buf->len = end;
+    buf->data[end] = '\0';
+}
+
+static void
 add_headers(struct buf *buf, const struct key_policy *policy,
             const struct fields *request)
 {
     for (size_t i = 0; i < policy->headers.count; i++) {
         struct span name = policy->headers.list[i];
 
-        if (!fields_has(request, name)) {
-            add_line(buf, 'h', name, NULL);
-            continue;
-        }
-        add_line(buf, 'h', name, &(struct span){"", 0});
-        fields_join(request, name, buf);
+        add_line(buf, 'h', name, NULL);
+        size_t end = buf->len;
+
+        buf_add_char(buf, '=');
+        if (vary_cut_down(name)
+                ? !vary_normalise(request, name, &policy->codings, buf)
+                : !fields_join(request, name, buf))
+            cut_off(buf, end);
     }
 }
 

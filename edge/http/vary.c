@@ -24,6 +24,11 @@ struct vary {
     struct pair pairs[];
 };
 
+static const struct span default_codings[] = {
+    {"br", 2}, {"gzip", 4}, {"zstd", 4}};
+const struct vary_codings vary_codings_default = {default_codings,
+                                                  ARRAY_LEN(default_codings)};
+
 static const char *
 texts(const struct vary *vary)
 {
@@ -145,8 +150,54 @@ build_draft(struct draft *draft, size_t count)
     return vary;
 }
 
+/* Behind a normal form of codings stand the codings it is made of, so that a
+ * variant outlives a change of its route: "br,gzip/br,gzip,zstd". */
+static void
+add_codings(const struct vary_codings *codings, struct buf *out)
+{
+    for (size_t i = 0; i < codings->count; i++) {
+        buf_add_char(out, i > 0 ? ',' : '/');
+        buf_add_span(out, codings->list[i]);
+    }
+    if (codings->count == 0)
+        buf_add_char(out, '/');
+}
+
+/* The same, read back; *value is without it. `list` holds the spans. False
+ * when there are too many. */
+static bool
+split_codings(struct span *value, struct span list[VARY_CODINGS_MAX],
+              struct vary_codings *codings)
+{
+    size_t slash = span_find(*value, '/', 0);
+    struct span rest = span_sub(*value, slash + 1, value->len);
+    struct span one;
+
+    *codings = (struct vary_codings){list, 0};
+    *value = span_sub(*value, 0, slash);
+    while (span_split(&rest, ',', &one)) {
+        if (codings->count == VARY_CODINGS_MAX)
+            return false;
+        list[codings->count++] = one;
+    }
+    return true;
+}
+
+/* Adds the normal form that is kept. */
+static bool
+keep_value(const struct fields *request, struct span name,
+           const struct vary_codings *codings, struct buf *out)
+{
+    bool present = vary_normalise(request, name, codings, out);
+
+    if (present && span_eq_nocase(name, ACCEPT_ENCODING))
+        add_codings(codings, out);
+    return present;
+}
+
 struct vary *
-vary_new(const struct fields *response, const struct fields *request)
+vary_new(const struct fields *response, const struct fields *request,
+         const struct vary_codings *codings)
 {
     struct span names[VARY_NAMES_MAX];
     struct draft draft = {0};
@@ -159,7 +210,7 @@ vary_new(const struct fields *response, const struct fields *request)
         draft.name_at[i] = draft.text.len;
         vary_add_lower(&draft.text, names[i]);
         draft.value_at[i] = draft.text.len;
-        draft.absent[i] = !vary_normalise(request, names[i], &draft.text);
+        draft.absent[i] = !keep_value(request, names[i], codings, &draft.text);
         draft.end[i] = draft.text.len;
     }
     return build_draft(&draft, count);
@@ -232,9 +283,16 @@ static bool
 pair_matches(const struct field *pair, const struct fields *request,
              struct buf *scratch)
 {
-    if (!vary_normalise(request, pair->name, scratch))
-        return pair->value.ptr == NULL;
-    return pair->value.ptr != NULL && span_eq(buf_span(scratch), pair->value);
+    struct span list[VARY_CODINGS_MAX];
+    struct vary_codings codings = vary_codings_default;
+    struct span value = pair->value;
+
+    if (value.ptr != NULL && span_eq_nocase(pair->name, ACCEPT_ENCODING) &&
+        !split_codings(&value, list, &codings))
+        return false;
+    if (!vary_normalise(request, pair->name, &codings, scratch))
+        return value.ptr == NULL;
+    return value.ptr != NULL && span_eq(buf_span(scratch), value);
 }
 
 bool

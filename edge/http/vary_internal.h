@@ -9,6 +9,9 @@
 bool vary_names(const struct fields *response, struct span *names,
                 size_t *count);
 
+#define ACCEPT_ENCODING SPAN("Accept-Encoding")
+#define ACCEPT_LANGUAGE SPAN("Accept-Language")
+
 /* Adds `s` in lower case (ASCII). */
 void vary_add_lower(struct buf *out, struct span s);
 

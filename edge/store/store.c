@@ -188,8 +188,8 @@ store_take_out(struct store *store, struct object *object, bool in_table)
 
 /* What is stored under a key, as an insertion needs to know it. */
 struct company {
-    struct object *same;   /* the same variant */
-    struct object *oldest; /* the one sent first of the others */
+    struct object *same;  /* the same variant */
+    struct object *spare; /* of the others, the one to do without */
     size_t count;
 };
 
@@ -199,6 +199,17 @@ same_variant(const struct object *a, const struct object *b)
     if (a->vary == NULL || b->vary == NULL)
         return a->vary == b->vary;
     return vary_same(a->vary, b->vary);
+}
+
+/* Asked for less, else sent earlier: a client that asks for ever new variants
+ * crowds out its own, not those that others use. */
+static bool
+less_needed(struct object *a, struct object *b)
+{
+    uint8_t uses_a = atomic_load_explicit(&a->freq, memory_order_relaxed);
+    uint8_t uses_b = atomic_load_explicit(&b->freq, memory_order_relaxed);
+
+    return uses_a != uses_b ? uses_a < uses_b : a->sent_ns < b->sent_ns;
 }
 
 static struct company
@@ -215,9 +226,8 @@ company_of(struct store *store, const struct object *object)
         company.count++;
         if (same_variant(other, object))
             company.same = other;
-        else if (company.oldest == NULL ||
-                 other->sent_ns < company.oldest->sent_ns)
-            company.oldest = other;
+        else if (company.spare == NULL || less_needed(other, company.spare))
+            company.spare = other;
     }
     return company;
 }
@@ -305,8 +315,8 @@ insert(struct store *store, struct object *object, struct object *target)
     if (same != NULL && same != old && object_alive(same))
         evict_now(store, same);
     if (old == NULL && company.count >= STORE_VARIANTS_MAX &&
-        company.oldest != NULL && object_alive(company.oldest))
-        evict_now(store, company.oldest);
+        company.spare != NULL && object_alive(company.spare))
+        evict_now(store, company.spare);
     return true;
 }
 

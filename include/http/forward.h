@@ -6,7 +6,7 @@
 #ifndef HTTP_FORWARD_H
 #define HTTP_FORWARD_H
 
-#include "http/fields.h"
+#include "http/vary.h"
 
 struct forward_context {
     struct span client; /* the client's address, "192.0.2.1", "2001:db8::1" */
@@ -25,6 +25,9 @@ struct forward_context {
      * has them, or the operator says so. */
     const struct span *passing;
     size_t passing_count;
+    /* Of a shared request, Accept-Encoding and Accept-Language are sent in
+     * their normal form (vary.h), by which the answer is kept. */
+    const struct vary_codings *codings; /* only where `shared` */
     /* The name in Surrogate-Capability, behind the client's; empty: none. */
     struct span surrogate;
 };

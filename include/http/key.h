@@ -5,7 +5,8 @@
  * default port left out, then for each request field or cookie that the policy
  * selects a line "\nh:name=value" or "\nc:name=value" ("\nh:name" when it is
  * absent). Values hold no newline, so no two requests that differ give one
- * text. The host is always a part.
+ * text; of Accept-Encoding and Accept-Language the normal form counts (vary.h).
+ * The host is always a part.
  */
 #ifndef HTTP_KEY_H
 #define HTTP_KEY_H
@@ -13,6 +14,7 @@
 #include "base/hash.h"
 #include "http/fields.h"
 #include "http/target.h"
+#include "http/vary.h"
 
 enum key_query {
     KEY_QUERY_ALL,   /* the whole query */
@@ -35,6 +37,7 @@ struct key_policy {
                                      end matches any rest ("utm_*") */
     struct key_names headers;     /* without case */
     struct key_names cookies;     /* with case */
+    struct vary_codings codings;  /* for Accept-Encoding among `headers` */
 };
 
 /* Every span lies in `text`. */

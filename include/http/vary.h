@@ -3,9 +3,13 @@
  *
  * A `struct vary` is an immutable, owned copy of the names that a response's
  * Vary lists and of the values that the request it answered had for them,
- * normalised: white space round commas goes, lines are joined; Accept-Language
- * is compared without case and order; Accept-Encoding is the set of codings
- * accepted. An absent field and an empty one differ.
+ * normalised: white space round commas goes, lines are joined. An absent field
+ * and an empty one differ.
+ *
+ * Of Accept-Encoding there is left which of the route's codings are accepted,
+ * and whether identity is refused; of Accept-Language the best six ranges, by
+ * rank. Where values are cut down so, the normal form must be what the origin
+ * was asked with (http/forward.h does it).
  */
 #ifndef HTTP_VARY_H
 #define HTTP_VARY_H
@@ -14,6 +18,17 @@
 
 /* More names than this count as "*". */
 #define VARY_NAMES_MAX 32
+/* Of a route: each doubles the variants that there may be of one key. */
+#define VARY_CODINGS_MAX 4
+
+/* Content codings that a route tells apart: in lower case, in the order in
+ * which origins are asked for them. */
+struct vary_codings {
+    const struct span *list;
+    size_t count; /* at most VARY_CODINGS_MAX */
+};
+/* br, gzip, zstd. */
+extern const struct vary_codings vary_codings_default;
 
 enum vary_kind {
     VARY_NONE, /* no Vary, or an empty one: one variant answers all */
@@ -26,10 +41,13 @@ struct vary; /* any thread may read it */
 
 enum vary_kind vary_kind(const struct fields *response);
 
-/* NULL for VARY_NONE, which matches every request. Not for VARY_ANY. The
- * caller frees it with vary_free. */
+/* NULL for VARY_NONE, which matches every request. Not for VARY_ANY. It keeps
+ * what it needs of `codings`: requests are matched by those with which it was
+ * made, even when the route has others by then. The caller frees it with
+ * vary_free. */
 struct vary *vary_new(const struct fields *response,
-                      const struct fields *request);
+                      const struct fields *request,
+                      const struct vary_codings *codings);
 void vary_free(struct vary **vary);
 
 /* Would `request` have selected the same variant? NULL matches all. */
@@ -52,9 +70,12 @@ bool vary_next(const struct vary *vary, size_t *at, struct span *name,
  * twice. */
 struct vary *vary_of_pairs(const struct field *pairs, size_t count);
 
-/* Adds the normalised value of one request field; false, and nothing added,
- * when it is absent. For parts of a cache key as well. */
+/* Adds the normal form of one request field; false, and nothing added, when it
+ * is absent, or is an Accept-Language that says nothing. For parts of a cache
+ * key as well. */
 bool vary_normalise(const struct fields *request, struct span name,
-                    struct buf *out);
+                    const struct vary_codings *codings, struct buf *out);
+/* Whether the normal form of this field says less than the field does. */
+bool vary_cut_down(struct span name);
 
 #endif

@@ -35,7 +35,8 @@ struct store;
 /* Budgets below this are taken as this. */
 #define STORE_BUDGET_MIN ((size_t)64 * 1024)
 
-/* At most this many variants of one key are kept: the latest ones. */
+/* At most this many variants of one key are kept: those that are asked for,
+ * then the latest ones. */
 #define STORE_VARIANTS_MAX 64
 
 /* `budget` in bytes; an object that costs more than `max_object` (0: no such

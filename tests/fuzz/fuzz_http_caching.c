@@ -65,8 +65,8 @@ try_vary(const struct fields *request, const struct fields *response)
 
     if (vary_kind(response) == VARY_ANY)
         return;
-    struct vary *vary = vary_new(response, request);
-    struct vary *again = vary_new(response, request);
+    struct vary *vary = vary_new(response, request, &vary_codings_default);
+    struct vary *again = vary_new(response, request, &vary_codings_default);
 
     CHECK((vary == NULL) == (vary_kind(response) == VARY_NONE));
     CHECK(vary_match(vary, request));

@@ -95,14 +95,31 @@ try_ranges(const struct fields *request, const struct fields *stored)
         CHECK(range.first <= range.last && range.last < 1000);
 }
 
+/* What was sent in its normal form is its own normal form: the next node keeps
+ * the answer under the same. */
+static void
+try_normal(const struct fields *sent, struct span name, struct buf *scratch)
+{
+    buf_clear(scratch);
+    CHECK(fields_count(sent, name) <= 1);
+    if (!fields_has(sent, name))
+        return;
+    CHECK(vary_normalise(sent, name, &vary_codings_default, scratch));
+    CHECK(span_eq(buf_span(scratch), fields_get(sent, name)));
+}
+
 static void
 try_forward(const struct fields *request, const struct fields *stored,
             struct buf *scratch)
 {
-    const struct forward_context context = {.client = SPAN("192.0.2.1"),
-                                            .scheme = SPAN("http"),
-                                            .host = SPAN("a"),
-                                            .pseudonym = SPAN("edge")};
+    struct forward_context context = {.client = SPAN("192.0.2.1"),
+                                      .scheme = SPAN("http"),
+                                      .host = SPAN("a"),
+                                      .pseudonym = SPAN("edge"),
+                                      .passing = names,
+                                      .passing_count = 1,
+                                      .codings = &vary_codings_default,
+                                      .surrogate = SPAN("edge")};
     const struct forward_response_options options = {
         .pseudonym = SPAN("edge"), .hidden = names, .hidden_count = 3};
     struct fields out = {0};
@@ -112,6 +129,16 @@ try_forward(const struct fields *request, const struct fields *stored,
     CHECK(fields_count(&out, SPAN("Host")) == 1);
     CHECK(!fields_has(&out, SPAN("Transfer-Encoding")));
     CHECK(!fields_has(&out, SPAN("Content-Length")));
+    context.shared = true;
+    forward_request(request, &context, &out, scratch);
+    for (size_t i = 0; i < out.count; i++)
+        CHECK(span_find(out.list[i].name, '_', 0) == out.list[i].name.len);
+    CHECK(fields_count(&out, SPAN("Surrogate-Capability")) == 1);
+    struct buf normal = {0};
+
+    try_normal(&out, SPAN("Accept-Encoding"), &normal);
+    try_normal(&out, SPAN("Accept-Language"), &normal);
+    buf_fini(&normal);
     forward_response(stored, &options, &out, scratch);
     for (size_t i = 0; i < out.count; i++) {
         CHECK(token_valid(out.list[i].name));

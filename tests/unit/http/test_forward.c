@@ -17,6 +17,7 @@ static const struct forward_context context = {
     .pseudonym = {"edge1", 5},
     .http11 = true,
     .shared = true,
+    .codings = &vary_codings_default,
 };
 
 static void
@@ -342,6 +343,39 @@ test_contexts(void **state)
     buf_fini(&scratch);
 }
 
+/* What a shared answer is kept by is what the origin is asked. */
+static void
+test_cut_down(void **state)
+{
+    struct forward_context alone = context;
+    struct fields in = {0};
+    struct fields out = {0};
+    struct buf scratch = {0};
+
+    (void)state;
+    alone.shared = false;
+    add(&in, "Accept-Encoding", "gzip;q=0.1, foo");
+    add(&in, "Accept", "a;q=0.1 ,  b");
+    add(&in, "accept-encoding", "br");
+    add(&in, "Accept-Language", "EN;q=0.4");
+    forward_request(&in, &context, &out, &scratch);
+    assert_field(&out, "Accept-Encoding", "br,gzip");
+    assert_field(&out, "Accept-Language", "en");
+    assert_field(&out, "Accept", "a;q=0.1 ,  b");
+    forward_request(&in, &alone, &out, &scratch);
+    assert_int_equal(fields_count(&out, SPAN("Accept-Encoding")), 2);
+    assert_field(&out, "Accept-Language", "EN;q=0.4");
+    fields_clear(&in);
+    add(&in, "Accept-Language", "nothing to say");
+    add(&in, "Accept-Encoding", "");
+    forward_request(&in, &context, &out, &scratch);
+    assert_false(fields_has(&out, SPAN("Accept-Language")));
+    assert_field(&out, "Accept-Encoding", "identity");
+    fields_fini(&in);
+    fields_fini(&out);
+    buf_fini(&scratch);
+}
+
 /* The room reckoned beforehand suffices however the values are cut. */
 static void
 test_room(void **state)
@@ -438,8 +472,9 @@ main(void)
         cmocka_unit_test(test_plain),      cmocka_unit_test(test_dropped),
         cmocka_unit_test(test_unkeyed),    cmocka_unit_test(test_passing),
         cmocka_unit_test(test_capability), cmocka_unit_test(test_appended),
-        cmocka_unit_test(test_contexts),   cmocka_unit_test(test_room),
-        cmocka_unit_test(test_loop),       cmocka_unit_test(test_response),
+        cmocka_unit_test(test_contexts),   cmocka_unit_test(test_cut_down),
+        cmocka_unit_test(test_room),       cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_response),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

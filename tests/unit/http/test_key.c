@@ -31,6 +31,11 @@ static const struct key_policy allow_sorted = {
     .query = KEY_QUERY_ALLOW, .sort_query = true, .query_names = {ab, 2}};
 static const struct key_policy nocase = {.ignore_path_case = true};
 static const struct key_policy by_lang = {.headers = {lang, 2}};
+static const struct span accepts[] = {S("Accept-Encoding"),
+                                      S("accept-language")};
+static const struct span gzip[] = {S("gzip")};
+static const struct key_policy by_coding = {.headers = {accepts, 2},
+                                            .codings = {gzip, 1}};
 static const struct key_policy by_cookie = {.cookies = {sid, 1}};
 
 static const struct {
@@ -78,6 +83,15 @@ static const struct {
      "http://a/",
      {{S("X-Two"), S("1")}, {S("x-two"), S("2")}},
      "http://a/\nh:accept-language\nh:x-two=1, 2"},
+    {&by_coding,
+     "http://a/",
+     {{S("accept-encoding"), S("br, GZIP;q=0.3")},
+      {S("Accept-Language"), S("EN-gb;q=0.3")}},
+     "http://a/\nh:accept-encoding=gzip\nh:accept-language=en-GB"},
+    {&by_coding,
+     "http://a/",
+     {{S("Accept-Language"), S(";;")}},
+     "http://a/\nh:accept-encoding\nh:accept-language"},
     {&by_cookie, "http://a/", {{{0}, {0}}}, "http://a/\nc:sid"},
     {&by_cookie,
      "http://a/",

@@ -69,7 +69,7 @@ test_object(const struct test_spec *spec)
     if (spec->vary != NULL)
         fields_add(&response, SPAN("Vary"), span_of(spec->vary));
     test_request(&request, spec->value);
-    struct vary *vary = vary_new(&response, &request);
+    struct vary *vary = vary_new(&response, &request, &vary_codings_default);
     struct pack *pack = pack_new(&response);
     struct blob *body =
         spec->body ? blob_ref(spec->body) : test_body(spec->size);

@@ -180,6 +180,32 @@ test_variants_bounded(void **state)
     store_free(&store);
 }
 
+/* However many variants come, those that are used stay. */
+static void
+test_variants_used_stay(void **state)
+{
+    struct store *store = store_new(8 * MIB, 0);
+    char value[16];
+    (void)state;
+
+    for (unsigned i = 1; i <= 10 * STORE_VARIANTS_MAX; i++) {
+        snprintf(value, sizeof(value), "v%u", i);
+        assert_true(test_insert(store, &(struct test_spec){
+                                           .number = 1,
+                                           .vary = "X-Kind",
+                                           .value = value,
+                                           .sent_ns = i,
+                                       }));
+        if (i == 1 || i == 2)
+            assert_non_null(test_find(store, 1, value, NULL));
+    }
+    assert_int_equal(test_stats(store).objects, STORE_VARIANTS_MAX);
+    assert_non_null(test_find(store, 1, "v1", NULL));
+    assert_non_null(test_find(store, 1, "v2", NULL));
+    assert_null(test_find(store, 1, "v3", NULL));
+    store_free(&store);
+}
+
 /* ---- replacing and removing ---- */
 
 static void
@@ -519,6 +545,7 @@ main(void)
         cmocka_unit_test(test_hash_collision),
         cmocka_unit_test(test_hits_count_to_three),
         cmocka_unit_test(test_variants_bounded),
+        cmocka_unit_test(test_variants_used_stay),
         cmocka_unit_test(test_replace_shares_body),
         cmocka_unit_test(test_replace_other_vary),
         cmocka_unit_test(test_replace_when_old_is_out),
