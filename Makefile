@@ -10,7 +10,7 @@ V ?= release
 B := build/$(V)
 CC := gcc
 PKGS := libmicrohttpd libcurl hiredis jansson libuv liburcu-qsbr liburcu-cds \
-	libxxhash libsodium
+	libxxhash libsodium gnutls
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum \
 	-Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
@@ -155,7 +155,7 @@ clean: ## remove build/
 # Debian packages, by what needs them. Each is installed only when missing.
 DEPS_BUILD := gcc make pkg-config libmicrohttpd-dev libcurl4-gnutls-dev \
 	libhiredis-dev libjansson-dev libuv1-dev liburcu-dev libxxhash-dev \
-	libsodium-dev libjemalloc-dev
+	libsodium-dev libjemalloc-dev libgnutls28-dev
 DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-ctags
 # npm comes with some packages of nodejs, beside which Debian's cannot stand.
 DEPS_TEST += nodejs $(if $(shell command -v npm),,npm)

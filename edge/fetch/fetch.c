@@ -1,20 +1,32 @@
-#include "fetch_internal.h"
-
+/*
+ * The pool, and the life of a fetch:
+ *
+ *   start --> PENDING (cannot be sent) ---------------------------> DONE
+ *     |--> a kept connection --> RUNNING --whole, failed, broken--> DONE
+ *     `--> WAITING --turn--> DIALING --connected--> RUNNING
+ *             `--a connection came free------------> RUNNING
+ *   RUNNING --a kept connection broke unanswered--> DIALING, once
+ *
+ * on_done is called from DONE alone, and a fetch is DONE only from the loop.
+ * A cancelled one calls nothing; the loop takes it away.
+ */
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "fetch_internal.h"
 
 #define MAX_CONNECTIONS 4096
-#define HEAD_BYTES 65536
+/* The fields that go to clients, and tags, which may be many. */
+#define HEAD_BYTES ((size_t)(16 + 64) * 1024 + 2048)
 #define HEAD_FIELDS_MAX 200
-/* Where Debian keeps the certificates it trusts. */
-#define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
+/* Buffers of records that are not used stay below this. */
+#define KEEP_BYTES ((size_t)4096)
 
 static void on_deadline(void *arg);
-static void on_work(void *arg);
+static void begin_attempt(struct fetch *fetch);
 
-/* ---- handles, which are used again ---- */
+/* ---- records, which are used again ---- */
 
 static struct fetch *
 slot_new(struct fetch_pool *pool)
@@ -23,11 +35,9 @@ slot_new(struct fetch_pool *pool)
 
     TAG_SET(fetch, FETCH_TAG);
     fetch->pool = pool;
-    fetch->easy = curl_easy_init();
-    CHECK(fetch->easy != NULL);
     fetch->timer = timer_new(pool->loop, on_deadline, fetch);
     list_init(&fetch->work_link);
-    list_init(&fetch->opened);
+    list_init(&fetch->wait_link);
     return fetch;
 }
 
@@ -35,11 +45,11 @@ static void
 slot_free(struct fetch *fetch)
 {
     list_remove(&fetch->link);
-    curl_easy_cleanup(fetch->easy);
     timer_free(&fetch->timer);
     head_fini(&fetch->head);
-    buf_fini(&fetch->lines);
-    free(fetch->slist);
+    buf_fini(&fetch->head_out);
+    buf_fini(&fetch->out);
+    buf_fini(&fetch->in);
     TAG_CLEAR(fetch);
     free(fetch);
 }
@@ -62,25 +72,22 @@ slot_take(struct fetch_pool *pool)
     return fetch;
 }
 
-/* Sockets that were opened and never used are closed with the attempt; one
- * that curl holds on to all the same is known by its fd alone from here on. */
 static void
-forget_opened(struct fetch *fetch)
+shrink(struct buf *buf)
 {
-    while (!list_empty(&fetch->opened))
-        list_remove(fetch->opened.next);
+    if (buf->cap > KEEP_BYTES)
+        buf_fini(buf);
+    else
+        buf_clear(buf);
 }
 
+/* The connection, or the one being made, is of no use to others. */
 static void
-leave_curl(struct fetch *fetch)
+drop_connection(struct fetch *fetch)
 {
-    struct fetch_pool *pool = fetch->pool;
-
-    CHECK(pool->in_curl == 0);
-    pool->in_curl++;
-    curl_multi_remove_handle(pool->multi, fetch->easy);
-    pool->in_curl--;
-    forget_opened(fetch);
+    list_remove(&fetch->wait_link);
+    dial_free(&fetch->dial);
+    channel_close(&fetch->channel);
 }
 
 static void
@@ -88,9 +95,12 @@ slot_give(struct fetch *fetch)
 {
     struct fetch_pool *pool = fetch->pool;
 
-    if (fetch->state == FETCH_RUNNING)
-        leave_curl(fetch);
+    drop_connection(fetch);
+    upstream_unref(&fetch->upstream);
     timer_stop(fetch->timer);
+    shrink(&fetch->head_out);
+    shrink(&fetch->out);
+    shrink(&fetch->in);
     list_remove(&fetch->work_link);
     list_remove(&fetch->link);
     fetch->state = FETCH_IDLE;
@@ -116,8 +126,8 @@ fetch_progress(struct fetch *fetch)
     fetch->active_at = now_ms(fetch);
 }
 
-/* When time is up as things stand now; UINT64_MAX: never. curl itself limits
- * how long connecting takes. */
+/* When time is up as things stand now; UINT64_MAX: never. libcurl itself
+ * limits how long it connects; TLS comes after that. */
 static uint64_t
 deadline(const struct fetch *fetch)
 {
@@ -127,12 +137,16 @@ deadline(const struct fetch *fetch)
 
     if (fetch->total_ms > 0)
         at = fetch->started_at + fetch->total_ms;
-    if (quiet_ms > 0 && fetch->prereqs > 0 && !fetch->recv_paused &&
+    if (fetch->state == FETCH_DIALING && fetch->channel != NULL)
+        return fetch->connect_by < at ? fetch->connect_by : at;
+    if (quiet_ms > 0 && fetch->state == FETCH_RUNNING && !fetch->recv_paused &&
         !fetch->send_paused && fetch->active_at + quiet_ms < at)
         at = fetch->active_at + quiet_ms;
     return at;
 }
 
+/* A timer that fires too early costs less than one that is set anew for each
+ * head: it is moved only when it must fire sooner, or does not run. */
 void
 fetch_arm(struct fetch *fetch)
 {
@@ -140,9 +154,11 @@ fetch_arm(struct fetch *fetch)
     uint64_t now = now_ms(fetch);
 
     if (at == UINT64_MAX)
-        timer_stop(fetch->timer);
-    else
-        timer_start(fetch->timer, at > now ? at - now : 0);
+        return;
+    if (timer_running(fetch->timer) && fetch->armed_at <= at)
+        return;
+    fetch->armed_at = at;
+    timer_start(fetch->timer, at > now ? at - now : 0);
 }
 
 /* ---- the end ---- */
@@ -152,9 +168,18 @@ finish(struct fetch *fetch)
 {
     struct fetch_result result = fetch->failure;
 
-    if (fetch->state == FETCH_RUNNING)
-        leave_curl(fetch);
+    CHECK(fetch->state != FETCH_DONE && fetch->state != FETCH_IDLE);
     timer_stop(fetch->timer);
+    if (fetch->channel != NULL && !fetch->failed && fetch->keep_alive &&
+        fetch->sent) {
+        struct channel *channel = fetch->channel;
+
+        fetch->channel = NULL;
+        if (channel->tls != NULL)
+            tls_keep_session(channel->tls);
+        upstream_give(channel);
+    }
+    drop_connection(fetch);
     fetch->state = FETCH_DONE;
     result.connected = fetch->connected;
     result.head_seen = fetch->head_seen;
@@ -163,6 +188,27 @@ finish(struct fetch *fetch)
     if (!fetch->cancelled)
         fetch->ops->on_done(fetch->ctx, &result);
     slot_give(fetch);
+}
+
+static void
+fail_late(struct fetch *fetch, uint64_t now)
+{
+    if (fetch->total_ms > 0 && now - fetch->started_at >= fetch->total_ms)
+        fetch_fail(
+            fetch, ERR_TIMEOUT,
+            fetch->connected ? "http_response_timeout" : "connection_timeout",
+            "not done within %llu ms", (unsigned long long)fetch->total_ms);
+    else if (fetch->state == FETCH_DIALING)
+        fetch_fail(fetch, ERR_TIMEOUT, "connection_timeout",
+                   "no TLS connection in time");
+    else if (fetch->head_seen)
+        fetch_fail(fetch, ERR_TIMEOUT, "http_response_timeout",
+                   "no byte of the body for %llu ms",
+                   (unsigned long long)fetch->idle_ms);
+    else
+        fetch_fail(fetch, ERR_TIMEOUT, "http_response_timeout",
+                   "no complete response head within %llu ms",
+                   (unsigned long long)fetch->first_byte_ms);
 }
 
 static void
@@ -175,115 +221,149 @@ on_deadline(void *arg)
     if (fetch->cancelled)
         return;
     if (deadline(fetch) > now) {
-        fetch_arm(fetch);
+        fetch_arm(fetch); /* or never: paused */
         return;
     }
-    if (fetch->total_ms > 0 && now - fetch->started_at >= fetch->total_ms)
-        fetch_fail(
-            fetch, ERR_TIMEOUT,
-            fetch->connected ? "http_response_timeout" : "connection_timeout",
-            "not done within %llu ms", (unsigned long long)fetch->total_ms);
-    else if (fetch->head_seen)
-        fetch_fail(fetch, ERR_TIMEOUT, "http_response_timeout",
-                   "no byte of the body for %llu ms",
-                   (unsigned long long)fetch->idle_ms);
-    else
-        fetch_fail(fetch, ERR_TIMEOUT, "http_response_timeout",
-                   "no complete response head within %llu ms",
-                   (unsigned long long)fetch->first_byte_ms);
+    fail_late(fetch, now);
     finish(fetch);
 }
 
-/* Nothing of it reached the server, or it may be asked twice. */
-static bool
-may_retry(const struct fetch *fetch, CURLcode code)
+/* The connection ended too early. A kept one may have been closing when the
+ * request went out: what may be sent twice is, on a new one. */
+static void
+on_broken(struct fetch *fetch)
 {
-    if (fetch->fresh || fetch->answered || fetch->body_sent > 0)
-        return false;
-    if (fetch->stop == STOP_POISONED)
-        return true;
-    if (!fetch->idempotent)
-        return false;
-    if (fetch->stop == STOP_RESENT)
-        return true;
-    return fetch->stop == STOP_NONE && fetch->reused &&
-           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
-            code == CURLE_GOT_NOTHING || code == CURLE_SEND_FAIL_REWIND);
+    bool again = fetch->reused && !fetch->fresh && !fetch->answered &&
+                 fetch->idempotent && fetch->body_sent == 0;
+
+    if (again) {
+        channel_close(&fetch->channel);
+        fetch->fresh = true;
+        begin_attempt(fetch);
+        return;
+    }
+    if (fetch->reused && !fetch->answered)
+        fetch_fail(fetch, ERR_RESET, "connection_terminated",
+                   "the server closed a kept connection without an answer, "
+                   "and the request may not be sent twice");
+    else if (!fetch->answered)
+        fetch_fail(fetch, ERR_RESET, "connection_terminated",
+                   "the server closed the connection without an answer");
+    else
+        fetch_fail(fetch, ERR_RESET, "http_response_incomplete",
+                   fetch->head_seen ? "the response body was cut off"
+                                    : "the response head was cut off");
+    finish(fetch);
+}
+
+static void
+settle(struct fetch *fetch, enum fetch_io io)
+{
+    switch (io) {
+    case FETCH_IO_WAIT:
+    case FETCH_IO_GONE:
+        break;
+    case FETCH_IO_WHOLE:
+    case FETCH_IO_FAILED:
+        finish(fetch);
+        break;
+    case FETCH_IO_BROKEN:
+        on_broken(fetch);
+        break;
+    }
+}
+
+/* Polling stops by itself after an error of the socket: begun anew, or it was
+ * for good. */
+static void
+poll_again(struct fetch *fetch)
+{
+    if (fetch->channel->events == 0 && !fetch->recv_paused)
+        channel_poll(fetch->channel, UV_READABLE);
+}
+
+void
+fetch_ready(struct fetch *fetch, int events)
+{
+    enum fetch_io io = FETCH_IO_WAIT;
+
+    TAG_CHECK(fetch, FETCH_TAG);
+    if (fetch->cancelled)
+        return;
+    /* What has come first: it may make sending pointless. */
+    if ((events & UV_READABLE) != 0 && !fetch->recv_paused)
+        io = fetch_receive(fetch);
+    if (io == FETCH_IO_WAIT && (events & UV_WRITABLE) != 0)
+        io = fetch_send(fetch, true);
+    if (io == FETCH_IO_WAIT)
+        poll_again(fetch);
+    settle(fetch, io);
+}
+
+/* ---- an attempt ---- */
+
+void
+fetch_use(struct fetch *fetch, struct channel *channel)
+{
+    fetch->state = FETCH_RUNNING;
+    fetch->channel = channel;
+    channel->fetch = fetch;
+    fetch->connected = true;
+    fetch_progress(fetch);
+    fetch_arm(fetch);
+    fetch_send(fetch, false);
+    if (!fetch->sent && !fetch->send_paused)
+        fetch_put_to_work(fetch);
+}
+
+void
+fetch_connected(struct fetch *fetch)
+{
+    if (fetch->cancelled)
+        return;
+    uv_update_time(loop_uv(fetch->pool->loop));
+    if (channel_news(fetch->channel) != CHANNEL_BYTES) {
+        fetch_use(fetch, fetch->channel);
+        return;
+    }
+    fetch->connected = true;
+    fetch_fail(fetch, ERR_PROTOCOL, "http_protocol_error",
+               "the server sent bytes before it was asked");
+    finish(fetch);
+}
+
+void
+fetch_not_connected(struct fetch *fetch)
+{
+    if (!fetch->cancelled)
+        finish(fetch);
 }
 
 static void
 begin_attempt(struct fetch *fetch)
 {
-    struct fetch_pool *pool = fetch->pool;
+    struct channel *channel =
+        fetch->fresh ? NULL : upstream_take(fetch->upstream);
 
-    fetch->reused = false;
-    fetch->prereqs = 0;
-    fetch->opens = 0;
-    fetch->stop = STOP_NONE;
-    fetch->curl_detail[0] = '\0';
     head_reset(&fetch->head);
-    fetch->state = FETCH_RUNNING;
-    curl_easy_setopt(fetch->easy, CURLOPT_FRESH_CONNECT,
-                     fetch->fresh ? 1L : 0L);
-    pool->in_curl++;
-    CHECK(curl_multi_add_handle(pool->multi, fetch->easy) == CURLM_OK);
-    pool->in_curl--;
-}
-
-static void
-judge(struct fetch *fetch, CURLcode code)
-{
-    if (fetch->stop == STOP_FAILED)
-        return;
-    if (fetch->stop != STOP_NONE)
-        fetch_fail(fetch, ERR_RESET, "connection_terminated",
-                   "the server closed a kept connection without an answer, "
-                   "and the request may not be sent twice");
-    else if (code != CURLE_OK)
-        fetch_fail_curl(fetch, code);
-    else if (fetch->head.state != HEAD_DONE)
-        fetch_fail(fetch, ERR_RESET, "http_response_incomplete",
-                   "the response head was cut off");
-}
-
-static void
-on_finished(struct fetch *fetch, CURLcode code)
-{
-    TAG_CHECK(fetch, FETCH_TAG);
-    if (!fetch->cancelled && may_retry(fetch, code)) {
-        leave_curl(fetch);
-        fetch->fresh = true;
-        fetch->recv_paused = fetch->send_paused = false;
-        begin_attempt(fetch);
-        return;
-    }
-    judge(fetch, code);
-    finish(fetch);
-}
-
-void
-fetch_reap(struct fetch_pool *pool)
-{
-    CURLMsg *message;
-    int left;
-
-    if (pool->in_curl > 0)
-        return;
-    while ((message = curl_multi_info_read(pool->multi, &left)) != NULL) {
-        CURLcode code = message->data.result;
-        struct fetch *fetch = NULL;
-
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
-        on_finished(fetch, code);
-    }
+    buf_clear(&fetch->in);
+    buf_clear(&fetch->out);
+    fetch->head_pos = fetch->out_pos = 0;
+    fetch->recv_paused = fetch->send_paused = false;
+    fetch->sent = fetch->send_failed = false;
+    fetch->upload_over = !fetch->has_body;
+    fetch->keep_alive = false;
+    fetch->reused = channel != NULL;
+    if (channel != NULL)
+        fetch_use(fetch, channel);
+    else
+        upstream_want(fetch);
 }
 
 /* ---- what is done from the loop, not from where it was asked for ---- */
 
-static void
-put_to_work(struct fetch *fetch)
+void
+fetch_put_to_work(struct fetch *fetch)
 {
     struct fetch_pool *pool = fetch->pool;
 
@@ -297,30 +377,21 @@ put_to_work(struct fetch *fetch)
 static void
 resume(struct fetch *fetch)
 {
-    struct fetch_pool *pool = fetch->pool;
-    bool recv = fetch->resume_recv && fetch->recv_paused;
-    bool send = fetch->resume_send && fetch->send_paused;
-    int mask = CURLPAUSE_CONT;
-    int running;
+    int events = 0;
 
-    fetch->resume_recv = fetch->resume_send = false;
-    if (!recv && !send)
-        return;
-    if (recv)
+    if (fetch->resume_recv) {
+        events |= UV_READABLE;
         fetch->recv_paused = false;
-    if (send)
+    }
+    /* The request's head went out at the start; what is left begins here. */
+    if (fetch->resume_send || !fetch->send_paused) {
+        events |= UV_WRITABLE;
         fetch->send_paused = false;
-    if (fetch->recv_paused)
-        mask |= CURLPAUSE_RECV;
-    if (fetch->send_paused)
-        mask |= CURLPAUSE_SEND;
+    }
+    fetch->resume_recv = fetch->resume_send = false;
     fetch_progress(fetch);
     fetch_arm(fetch);
-    pool->in_curl++;
-    /* Enters on_body again; what fails there comes back through reap. */
-    curl_easy_pause(fetch->easy, mask);
-    curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    pool->in_curl--;
+    fetch_ready(fetch, events);
 }
 
 static void
@@ -329,12 +400,12 @@ work_on(struct fetch *fetch)
     TAG_CHECK(fetch, FETCH_TAG);
     if (fetch->cancelled)
         slot_give(fetch);
-    else if (fetch->state == FETCH_PENDING && fetch->stop == STOP_FAILED)
-        finish(fetch);
     else if (fetch->state == FETCH_PENDING)
-        begin_attempt(fetch);
+        finish(fetch);
     else if (fetch->state == FETCH_RUNNING)
         resume(fetch);
+    else
+        fetch->resume_recv = fetch->resume_send = false;
 }
 
 static void
@@ -357,35 +428,9 @@ on_work(void *arg)
         list_remove(&fetch->work_link);
         work_on(fetch);
     }
-    fetch_reap(pool);
 }
 
 /* ---- the pool ---- */
-
-static void
-on_curl_timer(void *arg)
-{
-    struct fetch_pool *pool = arg;
-    int running;
-
-    pool->in_curl++;
-    curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    pool->in_curl--;
-    fetch_reap(pool);
-}
-
-static int
-on_timeout_ms(CURLM *multi, long timeout_ms, void *arg)
-{
-    struct fetch_pool *pool = arg;
-
-    (void)multi;
-    if (timeout_ms < 0)
-        timer_stop(pool->curl_timer);
-    else
-        timer_start(pool->curl_timer, (uint64_t)timeout_ms);
-    return 0;
-}
 
 static void
 init_curl(void)
@@ -393,36 +438,9 @@ init_curl(void)
     CHECK(curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK);
 }
 
-/* curl over GnuTLS is built without a default. */
-static const char *
-default_ca_file(void)
-{
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-
-    return info->cainfo == NULL && info->capath == NULL ? CA_FILE : NULL;
-}
-
 static void
-init_multi(struct fetch_pool *pool)
+take_options(struct fetch_pool *pool, const struct fetch_options *options)
 {
-    pool->multi = curl_multi_init();
-    CHECK(pool->multi != NULL);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, sockets_on_want);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timeout_ms);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
-                      (long)pool->options.max_connections);
-    curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-}
-
-struct fetch_pool *
-fetch_pool_new(struct loop *loop, const struct fetch_options *options)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct fetch_pool *pool = mem_zalloc(sizeof(*pool));
-
-    CHECK(pthread_once(&once, init_curl) == 0);
     if (options != NULL)
         pool->options = *options;
     if (pool->options.max_connections == 0)
@@ -433,15 +451,27 @@ fetch_pool_new(struct loop *loop, const struct fetch_options *options)
         pool->limits.bytes = HEAD_BYTES;
     if (pool->limits.fields == 0)
         pool->limits.fields = HEAD_FIELDS_MAX;
+}
+
+struct fetch_pool *
+fetch_pool_new(struct loop *loop, const struct fetch_options *options)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct fetch_pool *pool = mem_zalloc(sizeof(*pool));
+
+    CHECK(pthread_once(&once, init_curl) == 0);
+    take_options(pool, options);
     pool->loop = loop;
-    pool->curl_timer = timer_new(loop, on_curl_timer, pool);
     pool->work_timer = timer_new(loop, on_work, pool);
+    pool->turn_timer = timer_new(loop, upstream_turn, pool);
+    list_init(&pool->upstreams);
+    list_init(&pool->idle_channels);
     list_init(&pool->running);
     list_init(&pool->idle);
     list_init(&pool->work);
-    sockets_init(pool);
-    init_multi(pool);
-    pool->ca_file = default_ca_file();
+    pool->received = mem_alloc(FETCH_RECEIVE);
+    list_init(&pool->trusts);
+    dial_init(pool);
     return pool;
 }
 
@@ -452,7 +482,6 @@ fetch_pool_free(struct fetch_pool **pool)
 
     if (p == NULL)
         return;
-    CHECK(p->in_curl == 0);
     while (!list_empty(&p->running)) {
         struct fetch *fetch = list_first(&p->running, struct fetch, link);
 
@@ -460,12 +489,20 @@ fetch_pool_free(struct fetch_pool **pool)
         slot_give(fetch);
     }
     while (!list_empty(&p->idle))
-        slot_free(list_first(&p->idle, struct fetch, link));
-    curl_multi_cleanup(p->multi);
-    sockets_fini(p);
-    timer_free(&p->curl_timer);
+        slot_free(list_last(&p->idle, struct fetch, link));
+    while (!list_empty(&p->idle_channels)) {
+        struct channel *channel =
+            list_first(&p->idle_channels, struct channel, age);
+
+        channel_close(&channel);
+    }
+    CHECK(list_empty(&p->upstreams));
+    dial_fini(p);
+    tls_forget_all(p);
     timer_free(&p->work_timer);
+    timer_free(&p->turn_timer);
     buf_fini(&p->scratch);
+    free(p->received);
     free(p);
     *pool = NULL;
 }
@@ -481,11 +518,11 @@ fetch_pool_active(const struct fetch_pool *pool)
 static void
 take_request(struct fetch *fetch, const struct fetch_request *request)
 {
-    fetch->tls = span_starts(request->url_base, SPAN("https://"));
     fetch->idempotent = request->idempotent;
     fetch->has_body = request->has_body && request->body_len != 0;
     fetch->body_len = request->body_len;
     fetch->head_method = span_eq(request->method, SPAN("HEAD"));
+    fetch->connect_ms = request->connect_timeout_ms;
     fetch->first_byte_ms = request->first_byte_timeout_ms;
     fetch->idle_ms = request->idle_timeout_ms;
     fetch->total_ms = request->total_timeout_ms;
@@ -501,9 +538,8 @@ clear(struct fetch *fetch)
     fetch->recv_paused = fetch->send_paused = false;
     fetch->body_sent = 0;
     fetch->fresh = fetch->reused = false;
-    fetch->prereqs = 0;
-    fetch->stop = STOP_NONE;
     fetch->connected = fetch->head_seen = fetch->answered = false;
+    fetch->failed = false;
     fetch->body_bytes = 0;
     fetch->detail[0] = '\0';
     fetch->failure = (struct fetch_result){.err = ERR_OK, .detail = ""};
@@ -520,13 +556,14 @@ fetch_start(struct fetch_pool *pool, const struct fetch_request *request,
     fetch->ctx = ctx;
     take_request(fetch, request);
     CHECK(!fetch->has_body || ops->on_read != NULL);
-    fetch->state = FETCH_PENDING;
-    if (!fetch_prepare(fetch, request) || pool->in_curl > 0)
-        put_to_work(fetch);
-    else
+    if (fetch_prepare(fetch, request)) {
+        fetch->upstream = upstream_of(pool, request);
         begin_attempt(fetch);
-    if (fetch->total_ms > 0)
-        timer_start(fetch->timer, fetch->total_ms);
+    } else {
+        fetch->state = FETCH_PENDING;
+        fetch_put_to_work(fetch);
+    }
+    fetch_arm(fetch);
     return fetch;
 }
 
@@ -541,7 +578,7 @@ fetch_cancel(struct fetch **fetch)
     TAG_CHECK(f, FETCH_TAG);
     f->cancelled = true;
     if (f->state != FETCH_DONE)
-        put_to_work(f);
+        fetch_put_to_work(f);
 }
 
 void
@@ -551,7 +588,7 @@ fetch_resume_recv(struct fetch *fetch)
     if (fetch->resume_recv || fetch->state == FETCH_DONE)
         return;
     fetch->resume_recv = true;
-    put_to_work(fetch);
+    fetch_put_to_work(fetch);
 }
 
 void
@@ -561,5 +598,5 @@ fetch_resume_send(struct fetch *fetch)
     if (fetch->resume_send || fetch->state == FETCH_DONE)
         return;
     fetch->resume_send = true;
-    put_to_work(fetch);
+    fetch_put_to_work(fetch);
 }

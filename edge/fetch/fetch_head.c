@@ -17,7 +17,7 @@ begin_message(struct head *head)
     head->status = 0;
     head->minor = 1;
     head->content_length = -1;
-    head->chunked = false;
+    head->chunked = head->foreign = false;
 }
 
 void
@@ -84,6 +84,45 @@ status_line(struct head *head, struct span line, char detail[HEAD_DETAIL_MAX])
     return HEAD_MORE;
 }
 
+/* A coding that we do not know (RFC 9112 section 6.1). Those that we know, and
+ * must not take for the content; and what looks like "chunked": somebody on
+ * the way may read it as that. */
+static bool
+is_foreign(struct span coding)
+{
+    static const struct span known[] = {
+        {"gzip", 4},        {"x-gzip", 6},   {"deflate", 7}, {"compress", 8},
+        {"x-compress", 10}, {"identity", 8}, {"br", 2},      {"zstd", 4},
+    };
+
+    if (!token_valid(coding))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (span_eq_nocase(coding, known[i]))
+            return false;
+    }
+    for (size_t i = 0; i + 5 <= coding.len; i++) {
+        if (span_eq_nocase(span_sub(coding, i, i + 5), SPAN("chunk")))
+            return false;
+    }
+    return true;
+}
+
+static enum head_event
+transfer_coding(struct head *head, struct span name, struct span value,
+                char detail[HEAD_DETAIL_MAX])
+{
+    if (head->chunked || head->foreign)
+        return bad_field(detail, name, "is there twice");
+    if (head->minor == 0)
+        return bad_field(detail, name, "in an HTTP/1.0 response");
+    head->foreign = is_foreign(value);
+    if (!head->foreign && !span_eq_nocase(value, SPAN("chunked")))
+        return bad_field(detail, name, "is not exactly \"chunked\"");
+    head->chunked = !head->foreign;
+    return HEAD_MORE;
+}
+
 /* What decides where the body ends may be said once, and one way
  * (RFC 9112 section 6.3; we refuse what it would let us repair). */
 static enum head_event
@@ -99,15 +138,12 @@ framing(struct head *head, struct span name, struct span value,
             return bad_field(detail, name, "is not one decimal number");
         head->content_length = (int64_t)length;
     } else if (span_eq_nocase(name, SPAN("Transfer-Encoding"))) {
-        if (head->chunked)
-            return bad_field(detail, name, "is there twice");
-        if (!span_eq_nocase(value, SPAN("chunked")))
-            return bad_field(detail, name, "is not exactly \"chunked\"");
-        if (head->minor == 0)
-            return bad_field(detail, name, "in an HTTP/1.0 response");
-        head->chunked = true;
+        enum head_event event = transfer_coding(head, name, value, detail);
+
+        if (event == HEAD_BAD)
+            return event;
     }
-    if (head->chunked && head->content_length >= 0)
+    if ((head->chunked || head->foreign) && head->content_length >= 0)
         return bad(detail, "response has Content-Length and Transfer-Encoding");
     return HEAD_MORE;
 }
@@ -179,8 +215,7 @@ enum head_event
 head_line(struct head *head, const struct head_limits *limits, struct span line,
           char detail[HEAD_DETAIL_MAX])
 {
-    if (head->state == HEAD_DONE)
-        return HEAD_MORE;
+    CHECK(head->state != HEAD_DONE);
     if (line.len > limits->bytes)
         return bad(detail, "response head is too large");
     if (line.len < 2 || line.ptr[line.len - 2] != '\r' ||

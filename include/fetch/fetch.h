@@ -1,8 +1,11 @@
 /*
- * One HTTP/1.1 request to an origin or a peer, streamed both ways (libcurl).
+ * One HTTP/1.1 request to an origin or a peer, streamed both ways. libcurl
+ * makes the connections (names, races of addresses), GnuTLS encrypts them; the
+ * exchange is ours, so that nothing is sent that was not checked, nothing is
+ * sent twice unasked, and a miss costs half of what it does through libcurl.
  *
  * A pool belongs to one loop and its thread: so do all its fetches and every
- * function here. Connections and handles are kept and used again.
+ * function here. Connections are kept and used again.
  *
  * Life of a fetch: fetch_start; any on_interim; on_head once; on_body any
  * number of times; on_done once, last, also when nothing else came. on_read
@@ -10,15 +13,13 @@
  * from inside fetch_start, fetch_cancel or fetch_resume_*. After fetch_cancel,
  * which may be called from any callback, none comes at all.
  *
- * What reaches the callbacks is strict HTTP (RFC 9112): a head that curl would
+ * What reaches the callbacks is strict HTTP (RFC 9112): a head that others
  * forgive (two lengths, a length beside a transfer coding, folded lines, bare
  * LF, control characters, an unasked-for 101, no blank line at its end) ends
  * the fetch with ERR_PROTOCOL. A body is whole only when on_done says ERR_OK.
+ * Trailers are read, bounded and dropped (RFC 9110 section 6.5.1).
  *
  * Not offered: redirects, proxies, cookies, decoding of content, HTTP/2.
- *
- * curl takes a buffer of 32 KiB for each transfer and gives it back at its end:
- * a program with many fetches wants an allocator that keeps such pages.
  */
 #ifndef FETCH_FETCH_H
 #define FETCH_FETCH_H
@@ -37,9 +38,8 @@ struct fetch_pool;
 
 /* Zero in a member means its default. */
 struct fetch_options {
-    size_t max_connections; /* kept open, idle ones included; 4096. Not less
-                             * than the most fetches at one time. */
-    size_t head_max;        /* bytes of a response head; 65536 */
+    size_t max_connections; /* kept open while idle; 4096 */
+    size_t head_max;        /* bytes of a response head; 82 KiB */
     size_t fields_max;      /* fields of a response head; 200 */
 };
 
@@ -65,7 +65,7 @@ struct fetch_request {
      * paused either direction. */
 
     bool tls_verify;
-    const char *ca_file; /* NULL: curl's default, else Debian's bundle */
+    const char *ca_file; /* NULL: what Debian trusts */
 
     /* May be sent a second time when a kept connection died with no byte of a
      * response. What was never sent (the connection was found dead or holding

@@ -14,6 +14,8 @@ check_head(const struct head *head)
 {
     CHECK(head->status >= 100 && head->status <= 599);
     CHECK(head->content_length >= -1);
+    CHECK(!head->chunked || head->content_length == -1);
+    CHECK(!head->foreign || (head->content_length == -1 && !head->chunked));
     for (size_t i = 0; i < head->fields.count; i++) {
         struct span name = head->fields.list[i].name;
         struct span value = head->fields.list[i].value;
@@ -46,6 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (event == HEAD_INTERIM || event == HEAD_FINAL)
             check_head(&head);
         CHECK(event != HEAD_INTERIM || head.status < 200);
+        if (event == HEAD_FINAL)
+            break;
         rest = span_sub(rest, end, rest.len);
     }
     head_fini(&head);

@@ -13,7 +13,7 @@ BEGIN {
         sees[part[1]] = " " part[1] " " part[2] " "
         third[part[1]] = " " part[3] " "
     }
-    split("uv xxhash urcu sodium jansson hiredis curl microhttpd", names, " ")
+    split("uv xxhash urcu sodium jansson hiredis curl gnutls microhttpd", names, " ")
     for (i in names) foreign[names[i]] = 1
     split("http route conf", without, " ")
     for (i in without) no_uv[without[i]] = 1

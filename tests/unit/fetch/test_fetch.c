@@ -67,6 +67,17 @@ static const struct response_case responses[] = {
      ERR_PROTOCOL, 0, "", NULL},
     {"xchunked", "GET", R "Transfer-Encoding: xchunked\r\n\r\nabc",
      ERR_PROTOCOL, 0, "", NULL},
+    {"two codings", "GET",
+     R "Transfer-Encoding: junk\r\nTransfer-Encoding: chunked\r\n\r\n"
+       "3\r\nabc\r\n0\r\n\r\n",
+     ERR_PROTOCOL, 0, "", "http_protocol_error"},
+    {"foreign coding and a length", "GET",
+     R "Transfer-Encoding: junk\r\nContent-Length: 3\r\n\r\nabc", ERR_PROTOCOL,
+     0, "", "http_protocol_error"},
+    {"gzip alone", "GET", R "Transfer-Encoding: gzip\r\n\r\nabc", ERR_PROTOCOL,
+     0, "", "http_protocol_error"},
+    {"foreign coding", "GET", R "Transfer-Encoding: junk\r\n\r\nabc", ERR_OK,
+     200, "abc", ""},
     {"chunked in 1.0", "GET",
      "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
      "\r\n",
@@ -216,7 +227,7 @@ test_excess(void **state)
         memset(line, 'a', len);
         line[1] = ':';
         memcpy(line + len - 2, "\r\n", 3);
-        check_excess(line, 2, "http_response_header_section_size");
+        check_excess(line, 3, "http_response_header_section_size");
     }
     free(line);
 }

@@ -635,6 +635,40 @@ test_many(void **state)
     assert_true(server.conns <= 30);
 }
 
+/* Many more than may begin to connect at once: all are served, the later ones
+ * on connections of the first. */
+static void
+test_crowd(void **state)
+{
+    static const struct script script = {{"<", ">" OK3, "^"}};
+    static const struct fetch_ops many_ops = {NULL, on_many_head, on_many_body,
+                                              NULL, on_many_done};
+    struct server server;
+    struct many many = {.left = 120};
+
+    (void)state;
+    server_start(&server, &script, 1);
+    client_open(&many.client);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    for (size_t i = 0; i < 120; i++) {
+        struct fetch *fetch =
+            fetch_start(many.client.pool, &request, &many_ops, &many);
+
+        if (i % 10 == 0) {
+            fetch_cancel(&fetch);
+            many.left--;
+        }
+    }
+    loop_run(many.client.loop);
+    run_until_idle(&many.client);
+    client_close(&many.client);
+    server_stop(&server);
+    assert_true(server.requests >= 108);
+    assert_true(server.conns <= 120);
+}
+
 int
 main(void)
 {
@@ -658,6 +692,7 @@ main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_pool_free),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_crowd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

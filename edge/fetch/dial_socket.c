@@ -1,20 +1,12 @@
+/* The sockets of libcurl while it connects, on the loop. */
 #include "fetch_internal.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-
-void
-sockets_init(struct fetch_pool *pool)
-{
-    for (size_t i = 0; i < SOCK_BUCKETS; i++)
-        list_init(&pool->sockets.names[i]);
-}
 
 /* Apart from its socket, since it lives on until the loop has closed it. */
 struct sock_poll {
@@ -65,7 +57,6 @@ poll_for(struct sock *sock, int events)
 static void
 drop(struct sock *sock)
 {
-    list_remove(&sock->link);
     sock->pool->sockets.by_fd[sock->fd] = NULL;
     unpoll(sock);
     free(sock);
@@ -101,7 +92,6 @@ add(struct fetch_pool *pool, curl_socket_t fd, bool opened)
                (len - sockets->by_fd_len) * sizeof(*sockets->by_fd));
         sockets->by_fd_len = len;
     }
-    list_init(&sock->link);
     sock->pool = pool;
     sock->fd = fd;
     sock->opened = opened;
@@ -110,7 +100,7 @@ add(struct fetch_pool *pool, curl_socket_t fd, bool opened)
      * of its events, it will take the new socket for the old, and not ask
      * again. */
     struct sock *old = sockets->by_fd[slot];
-    int events = old == NULL ? 0 : old->events;
+    int events = old != NULL ? old->events : 0;
 
     if (old != NULL)
         drop(old);
@@ -131,20 +121,16 @@ by_fd(struct fetch_pool *pool, curl_socket_t fd)
 curl_socket_t
 sockets_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    struct fetch *fetch = arg;
+    struct dial *dial = arg;
     int fd = socket(address->family,
                     address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
 
-    TAG_CHECK(fetch, FETCH_TAG);
     (void)purpose;
     if (fd < 0)
         return CURL_SOCKET_BAD;
-
-    struct sock *sock = add(fetch->pool, fd, true);
-
-    list_push_back(&fetch->opened, &sock->link);
-    fetch->opens++;
+    add(dial->pool, fd, true);
+    dial->opens++;
     return fd;
 }
 
@@ -172,13 +158,6 @@ on_poll(uv_poll_t *uv, int status, int events)
 
     struct fetch_pool *pool = poll->sock->pool;
 
-    /* Something on a connection that nobody uses: it is looked at (sock_news)
-     * before the next request goes out on it. */
-    if (poll->sock->events == 0) {
-        uv_poll_stop(&poll->uv);
-        poll->polled = 0;
-        return;
-    }
     if (status < 0) {
         /* libuv has stopped polling. An answer may be there to be read before
          * the error: CURL_CSELECT_ERR alone would make curl give up at once;
@@ -190,26 +169,22 @@ on_poll(uv_poll_t *uv, int status, int events)
         what |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
         what |= CURL_CSELECT_OUT;
-    pool->in_curl++;
     curl_multi_socket_action(pool->multi, poll->sock->fd, what, &running);
-    pool->in_curl--;
     if (status < 0 && poll->sock != NULL && poll->sock->events != 0)
         poll_for(poll->sock, poll->sock->events);
-    fetch_reap(pool);
+    dial_reap(pool);
 }
 
-/* A named connection will be wanted again, and its close will be told: it
- * stays polled, which costs nothing while nothing comes. */
 static void
 stop(struct sock *sock)
 {
     if (sock == NULL)
         return;
     sock->events = 0;
-    if (!sock->opened)
-        drop(sock); /* the resolver closes its own */
-    else if (!sock->named)
+    if (sock->opened)
         unpoll(sock);
+    else
+        drop(sock); /* the resolver closes its own */
 }
 
 int
@@ -233,93 +208,4 @@ sockets_on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
         events |= UV_WRITABLE;
     poll_for(sock, events);
     return 0;
-}
-
-/* ---- which connection is it? ---- */
-
-static int
-port_of(const struct sockaddr_storage *address)
-{
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-
-    if (address->ss_family == AF_INET) {
-        memcpy(&v4, address, sizeof(v4));
-        return ntohs(v4.sin_port);
-    }
-    memcpy(&v6, address, sizeof(v6));
-    return address->ss_family == AF_INET6 ? ntohs(v6.sin6_port) : -1;
-}
-
-static bool
-has_ports(const struct sock *sock, const struct conn_name *name)
-{
-    struct sockaddr_storage local = {0};
-    struct sockaddr_storage remote = {0};
-    socklen_t local_len = sizeof(local);
-    socklen_t remote_len = sizeof(remote);
-
-    if (getsockname(sock->fd, (struct sockaddr *)&local, &local_len) != 0 ||
-        getpeername(sock->fd, (struct sockaddr *)&remote, &remote_len) != 0)
-        return false;
-    return port_of(&local) == name->local_port &&
-           port_of(&remote) == name->remote_port;
-}
-
-static bool
-has_name(const struct sock *sock, const struct conn_name *name)
-{
-    return sock->local_port == name->local_port &&
-           sock->remote_port == name->remote_port &&
-           strcmp(sock->local_ip, name->local_ip) == 0 &&
-           strcmp(sock->remote_ip, name->remote_ip) == 0;
-}
-
-static struct list_link *
-bucket_of(struct fetch_pool *pool, int local_port)
-{
-    return &pool->sockets.names[(unsigned)local_port % SOCK_BUCKETS];
-}
-
-static void
-give_name(struct sock *sock, const struct conn_name *name)
-{
-    sock->local_port = name->local_port;
-    sock->remote_port = name->remote_port;
-    snprintf(sock->local_ip, sizeof(sock->local_ip), "%s", name->local_ip);
-    snprintf(sock->remote_ip, sizeof(sock->remote_ip), "%s", name->remote_ip);
-    sock->named = true;
-    list_remove(&sock->link);
-    list_push_front(bucket_of(sock->pool, name->local_port), &sock->link);
-}
-
-struct sock *
-sockets_find(struct fetch *fetch, const struct conn_name *name)
-{
-    struct sock *sock;
-
-    list_for_each (sock, &fetch->opened, link) {
-        if (!has_ports(sock, name))
-            continue;
-        give_name(sock, name);
-        return sock;
-    }
-    list_for_each (sock, bucket_of(fetch->pool, name->local_port), link) {
-        if (has_name(sock, name))
-            return sock;
-    }
-    return NULL;
-}
-
-enum sock_news
-sock_news(const struct sock *sock)
-{
-    char byte;
-    ssize_t got = recv(sock->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-    if (got > 0)
-        return SOCK_BYTES;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return SOCK_QUIET;
-    return SOCK_CLOSED;
 }
