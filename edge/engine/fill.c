@@ -51,6 +51,8 @@ fill_release(struct flight *flight)
     pack_unref(&fill->upstream);
     pack_unref(&fill->fields);
     pack_unref(&fill->stored_fields);
+    fill_tags_free(fill);
+    fill_preface_free(fill);
     vary_free(&fill->vary);
     blob_unref(&fill->body);
     object_unref(&fill->object);
@@ -251,6 +253,8 @@ on_body(void *ctx, const void *data, size_t len)
 {
     struct fill *fill = ctx;
 
+    if (!fill_preface_take(fill, &data, &len))
+        return ERR_OK;
     /* Of no use (a peer's miss, say): read on a little all the same, so that
      * the connection can be used again. */
     if (fill->body == NULL) {
@@ -307,7 +311,8 @@ on_head(void *ctx, const struct fetch_head *head)
         origin_report(fill->policy->origin, fill->server, true,
                       clock_boot_ns());
     fill->received_ns = clock_boot_ns();
-    fill_judge(fill, head);
+    if (fill->peer_count == 0 || !fill_preface_begin(fill, head))
+        fill_judge(fill, head);
 }
 
 /* ---- asking ---- */

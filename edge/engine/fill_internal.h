@@ -24,7 +24,9 @@
 #ifndef FILL_INTERNAL_H
 #define FILL_INTERNAL_H
 
+#include "cluster/inval.h"
 #include "cluster/peers.h"
+#include "cluster/tag_set.h"
 #include "engine_internal.h"
 #include "fetch/fetch.h"
 #include "http/target.h"
@@ -33,8 +35,12 @@
 #define FILL_PEERS_MAX 3
 /* What a body that is not kept may hold at a time. */
 #define FILL_WINDOW (512 * 1024)
-/* Old and new tags of a validated object, together. */
-#define FILL_TAGS_MAX ((size_t)4096)
+/* The most tags and groups of one response: those of 64 KiB, and old ones that
+ * it has kept through validations. */
+#define FILL_TAGS_MAX ((size_t)65536)
+/* A response head that goes to clients: libmicrohttpd keeps it, with the
+ * request's, in a pool of bounded size. Tags are not in it. */
+#define FILL_HEAD_MAX ((size_t)16 * 1024)
 /* How long a key counts as uncacheable after an answer that was. */
 #define FILL_UNCACHEABLE_MS 10000
 
@@ -110,7 +116,9 @@ struct fill {
 
     /* the exchange */
     struct fetch *fetch;
-    struct timer *patience; /* with a home node; NULL: none was asked */
+    struct fill_preface *preface; /* of a peer's answer: tags before the body
+                                   * that are to come; NULL: none */
+    struct timer *patience;       /* with a home node; NULL: none was asked */
     size_t peer_next;
     uint64_t tried; /* servers of the origin group */
     size_t server;  /* the one being asked */
@@ -132,6 +140,11 @@ struct fill {
     unsigned status;
     struct pack *fields;        /* for the client that led */
     struct pack *stored_fields; /* for all others, and the store */
+    struct pack *tag_fields;    /* Surrogate-Key and Cache-Tag, which are in
+                                 * neither; NULL: none */
+    struct tag_set tags;        /* of these and of its groups */
+    size_t tag_bytes;           /* of all their values */
+    bool tags_refused;          /* they are too many */
     int64_t length;             /* of the body; -1 unknown */
     bool no_body;
     bool shareable;  /* L5 */
@@ -193,11 +206,23 @@ void fill_keep(struct fill *fill);
 /* Whether to store it, an error of a server, would take the place of a copy
  * that may be used while the error lasts (RFC 5861 section 4). */
 bool fill_would_hide(const struct fill *fill);
-/* What an invalidation would match of this response. The tags are malloc'd. */
-struct hash128 *fill_tags(const struct fields *fields, size_t *count);
-/* Those of a validated object: its own and those of `fields`; to be freed. */
-struct hash128 *fill_tags_both(const struct object *base,
-                               const struct fields *fields, size_t *count);
+/* What an invalidation would match of this response. */
+struct inval_subject fill_subject(const struct fill *fill);
+/* Takes the tag fields out of a response's, into the fill. */
+void fill_tags_take(struct fill *fill, struct fields *fields);
+/* After a 304: `fields` are those of the stored object, as it changes them.
+ * The object keeps its old tags beside the new ones. */
+void fill_tags_update(struct fill *fill, const struct fields *fields);
+/* Why a response with these tags is not stored, as fill->caching.why_not, or
+ * NULL; it is logged. */
+const char *fill_tags_refusal(struct fill *fill);
+void fill_tags_free(struct fill *fill);
+/* A peer's answer whose tags come before its body is judged when they are
+ * there. True: this one is such, and waits, or is of no use. */
+bool fill_preface_begin(struct fill *fill, const struct fetch_head *head);
+/* Takes them off the front of the body. False: that was all of it. */
+bool fill_preface_take(struct fill *fill, const void **data, size_t *len);
+void fill_preface_free(struct fill *fill);
 /* No more of the body is kept than a window. */
 void fill_slide(struct fill *fill);
 

@@ -16,14 +16,10 @@
 #include "http/date.h"
 #include "http/forward.h"
 #include "http/range.h"
-#include "http/tags.h"
 #include "http/update.h"
 #include "http/vary.h"
 #include "store/store.h"
 
-/* A response head that goes to clients: libmicrohttpd keeps it, with the
- * request's, in a pool of bounded size. */
-#define HEAD_MAX ((size_t)16 * 1024)
 /* Bodies of unknown length up to this are put into one piece when stored. */
 #define COMPACT_MAX ((uint64_t)4 * 1024 * 1024)
 /* What a blob needs beside the bytes of the body. */
@@ -83,9 +79,9 @@ caching_of_fill(struct fill *fill, unsigned status, const struct fields *fields,
     caching_of(&request, (int)status, fields, &fill->policy->caching,
                clock_wall_ms() / 1000,
                (fill->received_ns - fill->attempt_ns) / NS_PER_MS, caching);
-    if (caching->storable && tags_bytes(fields) > TAGS_BYTES_MAX) {
-        caching->storable = false;
-        caching->why_not = "tags-too-long";
+    if (caching->storable) {
+        caching->why_not = fill_tags_refusal(fill);
+        caching->storable = caching->why_not == NULL;
     }
     if (caching->storable && vary_kind(fields) == VARY_ANY) {
         caching->storable = false;
@@ -124,8 +120,8 @@ settle_sharing(struct fill *fill)
     fill->shareable = fill->caching.storable && fill->safe &&
                       (fill->strict || !fill->caching.revalidate_always);
     /* An error may be about this request alone (its credentials, say). */
-    fill->is_private =
-        !fill->caching.storable && fill->status < 400 && private_to_all(fill);
+    fill->is_private = !fill->caching.storable && fill->status < 400 &&
+                       (private_to_all(fill) || fill->tags_refused);
     if (!fill->shared || fill->shareable)
         return;
     flight_close(&fill->flight);
@@ -237,18 +233,18 @@ updated_object(struct fill *fill, const struct fields *fields,
         .sent_ns = fill->sent_ns,
         .received_ns = fill->received_ns,
     };
-    struct hash128 *tags = fill_tags_both(base, fields, &spec.tag_count);
     struct pack *pack = pack_new(fields);
     struct vary *vary =
         vary_kind(fields) == VARY_SOME ? vary_of_fill(fill, fields) : NULL;
 
-    spec.tags = tags;
+    spec.tags = fill->tags.list;
+    spec.tag_count = fill->tags.count;
+    spec.tag_fields = fill->tag_fields;
     spec.fields = pack;
     spec.vary = &vary;
     struct object *object = object_new(&spec);
 
     pack_unref(&pack);
-    free(tags);
     return object;
 }
 
@@ -264,11 +260,11 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
     fill->fields = pack_ref(object->fields);
     fill->caching = *caching;
     settle_sharing(fill);
-    if (caching->storable && object->tag_count <= FILL_TAGS_MAX) {
+    if (caching->storable) {
         store_replace(store, fill->base, &object);
     } else {
         /* Out with the old one, unless only this request forbids storing. */
-        if (fill->is_private || object->tag_count > FILL_TAGS_MAX)
+        if (fill->is_private)
             store_remove(store, fill->base);
         object_unref(&object);
     }
@@ -298,6 +294,7 @@ judge_not_modified(struct fill *fill, const struct fields *fields)
         return;
     }
     update_fields(stored, fields, &updated);
+    fill_tags_update(fill, &updated);
     caching_of_fill(fill, fill->base->status, &updated, &caching);
     accept_not_modified(fill, &updated, &caching);
     fields_fini(&updated);
@@ -331,7 +328,7 @@ why_refused(const struct fill *fill, const struct fetch_head *head,
     struct span age = fields_get(fields, SPAN("Age"));
     uint64_t age_s = 0;
 
-    if (forward_size(fields) > HEAD_MAX)
+    if (forward_size(fields) > FILL_HEAD_MAX)
         return "the response's header section is over 16 KiB";
     if (fill->cp && age.ptr != NULL &&
         (!span_u64(age, UINT64_MAX, &age_s) || age_s > 0))
@@ -353,6 +350,7 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     const char *why;
 
     fields_of_head(fill, head, &fields, &scratch, date);
+    fill_tags_take(fill, &fields);
     if (fill->peer_count > 0 && !fill_judge_peer(fill, head)) {
         /* It has none: on_done asks the next one. */
     } else if ((why = why_refused(fill, head, &fields)) != NULL) {
@@ -426,13 +424,12 @@ fill_keep(struct fill *fill)
         .position = fill->answer_position,
         .sent_ns = sent_at(fill),
         .received_ns = fill->received_ns,
+        .tags = fill->tags.list,
+        .tag_count = fill->tags.count,
+        .tag_fields = fill->tag_fields,
     };
-    struct hash128 *tags =
-        fill_tags(pack_fields(fill->stored_fields), &spec.tag_count);
-    struct inval_subject subject = {fill->key.host, fill->key.path_query, tags,
-                                    spec.tag_count};
+    struct inval_subject subject = fill_subject(fill);
 
-    spec.tags = tags;
     if (inval_check(parts->inval, &subject, fill->answer_position) !=
         VALIDITY_HARD) {
         struct blob *body = compact(fill->body);
@@ -447,5 +444,4 @@ fill_keep(struct fill *fill)
         blob_unref(&body);
     }
     vary_free(&vary);
-    free(tags);
 }

@@ -5,11 +5,16 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/loop.h"
+#include "base/mem.h"
 #include "cluster/auth.h"
 #include "cluster/inval.h"
 #include "cluster/position.h"
 #include "fill_internal.h"
+#include "http/tags.h"
 #include "peer_fields_internal.h"
+
+/* Tag fields before a body: 64 KiB of values, and their names. */
+#define PREFACE_MAX (TAGS_BYTES_MAX + 8192)
 
 /* A home node that must ask the origin itself gets the origin's time. */
 static uint64_t
@@ -76,6 +81,7 @@ fill_ask_peer(struct fill *fill)
     struct fields fields = {0};
     struct buf value = {0};
 
+    fill_preface_free(fill);
     if (fill->peer_next >= fill->peer_count)
         return false;
     const struct peer_choice *peer = &fill->peers[fill->peer_next++];
@@ -114,22 +120,17 @@ counts_here(struct fill *fill, const struct fetch_head *head)
 {
     struct inval *inval = fill->worker->engine->parts.inval;
     struct position theirs;
-    size_t count;
+    struct inval_subject subject = fill_subject(fill);
 
     /* None: it has met no stream. That is less than any site we know. */
     if (!position_parse(fields_get(head->fields, SPAN(PEER_POSITION_FIELD)),
                         &theirs))
         return false;
-    struct hash128 *tags = fill_tags(head->fields, &count);
-    struct inval_subject subject = {fill->key.host, fill->key.path_query, tags,
-                                    count};
-
     fill->answer_position =
         inval_localize(inval, &theirs, fill->position, &subject);
     enum validity validity =
         inval_check(inval, &subject, fill->answer_position);
 
-    free(tags);
     if (validity == VALIDITY_VALID)
         return true;
     return fill->peer_stale && validity != VALIDITY_HARD;
@@ -153,4 +154,91 @@ fill_judge_peer(struct fill *fill, const struct fetch_head *head)
     fill->from_peer = true;
     fill->peer_is_stale = stale;
     return true;
+}
+
+/* ---- tags before a body ---- */
+
+struct fill_preface {
+    struct fetch_head head; /* its fields are in `fields` */
+    struct pack *fields;
+    struct buf text;
+    size_t left; /* bytes to come */
+};
+
+bool
+fill_preface_begin(struct fill *fill, const struct fetch_head *head)
+{
+    struct span value = fields_get(head->fields, SPAN(PEER_TAGS_FIELD));
+    uint64_t bytes;
+
+    if (value.ptr == NULL)
+        return false;
+    if (!span_u64(value, UINT64_MAX, &bytes) || bytes == 0 ||
+        bytes > PREFACE_MAX || head->no_body ||
+        (head->content_length >= 0 && (uint64_t)head->content_length < bytes)) {
+        counter_add(COUNTER_PEER_ASKED_MISS, 1);
+        return true;
+    }
+    fill->preface = mem_zalloc(sizeof(*fill->preface));
+    fill->preface->head = *head;
+    fill->preface->fields = pack_new(head->fields);
+    fill->preface->left = (size_t)bytes;
+    return true;
+}
+
+static void
+judge_with_tags(struct fill *fill, struct fill_preface *preface)
+{
+    struct fetch_head head = preface->head;
+    struct fields fields = {0};
+
+    fields_add_all(&fields, pack_fields(preface->fields));
+    head.fields = &fields;
+    if (head.content_length >= 0)
+        head.content_length -= (int64_t)preface->text.len;
+    if (tags_read(buf_span(&preface->text), &fields))
+        fill_judge(fill, &head);
+    else
+        counter_add(COUNTER_PEER_ASKED_MISS, 1);
+    fields_fini(&fields);
+}
+
+static void
+preface_free(struct fill_preface *preface)
+{
+    pack_unref(&preface->fields);
+    buf_fini(&preface->text);
+    free(preface);
+}
+
+/* What follows in the same piece is taken by the caller in any case: bytes
+ * that were refused would come again, and these with them. No body is so full
+ * before its first byte that it refuses. */
+bool
+fill_preface_take(struct fill *fill, const void **data, size_t *len)
+{
+    struct fill_preface *preface = fill->preface;
+
+    if (preface == NULL)
+        return true;
+    size_t take = *len < preface->left ? *len : preface->left;
+
+    buf_add(&preface->text, *data, take);
+    preface->left -= take;
+    *data = (const char *)*data + take;
+    *len -= take;
+    if (preface->left > 0)
+        return false;
+    fill->preface = NULL;
+    judge_with_tags(fill, preface);
+    preface_free(preface);
+    return *len > 0;
+}
+
+void
+fill_preface_free(struct fill *fill)
+{
+    if (fill->preface != NULL)
+        preface_free(fill->preface);
+    fill->preface = NULL;
 }

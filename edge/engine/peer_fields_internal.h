@@ -8,6 +8,9 @@
 #define PEER_RESULT_FIELD "Atlas-Peer-Result"
 /* Of an answer: the sender's position, read before its lookup. */
 #define PEER_POSITION_FIELD "Atlas-Position"
+/* Of an answer: so many bytes of tag fields (tags_write) come before its body,
+ * since the head has no room for them. */
+#define PEER_TAGS_FIELD "Atlas-Tags"
 /* Of a request: a stale copy will do. */
 #define PEER_STALE_FIELD "Atlas-Peer-Stale"
 

@@ -337,8 +337,6 @@ static bool
 usable_joined(struct tx *tx)
 {
     struct fill *fill = tx->fill;
-    struct inval_subject subject = {fill->key.host, fill->key.path_query, NULL,
-                                    0};
 
     if (tx->leads)
         return true;
@@ -351,18 +349,10 @@ usable_joined(struct tx *tx)
         tx->tried.join = true;
         return false;
     }
-    size_t count = 0;
-    struct hash128 *tags =
-        fill->stored_fields
-            ? fill_tags(pack_fields(fill->stored_fields), &count)
-            : NULL;
-
-    subject.tags = tags;
-    subject.tag_count = count;
+    struct inval_subject subject = fill_subject(fill);
     enum validity validity = inval_check(tx->worker->engine->parts.inval,
                                          &subject, fill->answer_position);
 
-    free(tags);
     tx->tried.join = validity != VALIDITY_VALID ||
                      !vary_match(fill->vary, tx->request->fields);
     return !tx->tried.join;
@@ -527,6 +517,9 @@ tx_read(struct tx *tx, void *buffer, size_t max, size_t *len)
     *len = 0;
     if (tx->broken != ERR_OK)
         return tx->broken;
+    *len = tx_preface_read(tx, buffer, max);
+    if (*len > 0)
+        return ERR_OK;
     if (tx->body_left == 0)
         return ERR_END;
     if (tx->waits == TX_WAITS_RESUME)
@@ -651,6 +644,7 @@ tx_end(struct tx **tx, const struct tx_end *end)
     if (t->invalidates && t->fill != NULL)
         tx_settle_alone(t);
     tx_purge_forget(t);
+    tx_preface_free(t);
     tx_range_free(t);
     object_unref(&t->reading);
     blob_reader_free(&t->reader);

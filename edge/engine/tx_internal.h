@@ -33,6 +33,7 @@
 
 struct tx_purge_wait;
 struct tx_ranges;
+struct tx_preface;
 
 struct tx {
     TAG_FIELD;
@@ -73,6 +74,7 @@ struct tx {
         TX_WAITS_PURGE   /* for an invalidation */
     } waits;
 
+    struct tx_preface *preface; /* goes out before the body; NULL: nothing */
     struct blob_reader *reader;
     struct tx_ranges *ranges; /* several ranges of it go out; NULL: not */
     struct object *reading;   /* held while its body is streamed: its bytes stay
@@ -189,6 +191,22 @@ bool tx_hops(struct tx *tx);
 #define TX_HOPS_SIZE 8
 void tx_hops_update(const struct tx *tx, struct fields *fields,
                     char text[TX_HOPS_SIZE]);
+
+/* ---- tags ---- */
+
+/* The tag fields of the response, for those who get them: other nodes, and
+ * clients when the route says so, where the head has room. A node that finds
+ * none there gets them before the body (tx_preface_...). False: neither is
+ * possible, and the node must not get the response. */
+bool tx_add_tags(struct tx *tx, unsigned status, const struct pack *tags,
+                 struct fields *fields);
+/* Bytes that go out before the body; 0: none. */
+size_t tx_preface_len(const struct tx *tx);
+/* Says so to the node, in the head. */
+void tx_preface_field(const struct tx *tx, struct fields *fields);
+/* The next bytes of it; 0: that was all. */
+size_t tx_preface_read(struct tx *tx, void *buffer, size_t max);
+void tx_preface_free(struct tx *tx);
 
 /* ---- peers and purges ---- */
 

@@ -65,17 +65,20 @@ answer_body(struct answer *a, uint64_t first, uint64_t len)
     struct object *object = a->object;
     struct span flat = SPAN_NONE;
 
-    a->reply.length = (int64_t)len;
-    if (a->tx->ask.head || len == 0) {
+    size_t before = tx_preface_len(a->tx);
+
+    a->reply.length = (int64_t)(before + len);
+    if (a->tx->ask.head || before + len == 0) {
         a->reply.body = TX_BODY_NONE;
-    } else if (blob_flat(object->body, &flat)) {
+    } else if (before == 0 && blob_flat(object->body, &flat)) {
         a->reply.body = TX_BODY_FLAT;
         a->reply.flat = span_sub(flat, (size_t)first, (size_t)(first + len));
         hold_flat(a);
     } else {
         a->reply.body = TX_BODY_STREAM;
         hold_reading(a);
-        a->tx->reader = blob_reader_new(object->body, first, NULL);
+        if (len > 0)
+            a->tx->reader = blob_reader_new(object->body, first, NULL);
         a->tx->body_pos = first;
         a->tx->body_left = len;
     }
@@ -163,6 +166,11 @@ tx_deliver_object(struct tx *tx, struct object *object)
     }
     a.reply.status = object->status;
     tx_add_visible(tx, pack_fields(object->fields), &a.fields);
+    if (!tx_add_tags(tx, object->status, object->tag_fields, &a.fields)) {
+        fields_fini(&a.fields);
+        tx_fail_planned(tx);
+        return;
+    }
     tx_set_age(&a.fields, a.age_s, &a.age);
     answer_form(&a);
     a.cache_status = tx_status_of_object(tx, object, a.age_s);

@@ -7,7 +7,6 @@
 #include "base/counter.h"
 #include "cluster/inval.h"
 #include "http/conditional.h"
-#include "http/tags.h"
 #include "peer_fields_internal.h"
 #include "tx_internal.h"
 
@@ -22,6 +21,7 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
     tx_status_add(tx, cache_status, fields, &value);
     if (tx->ask.source != PLAN_CLIENT && tx->position.len > 0)
         fields_add(fields, SPAN(PEER_POSITION_FIELD), buf_span(&tx->position));
+    tx_preface_field(tx, fields);
     CHECK(!tx->replied);
     tx->replied = true;
     tx->replied_ns = clock_boot_ns();
@@ -31,15 +31,14 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
     buf_fini(&value);
 }
 
-/* Tags, and the Surrogate-Control that was obeyed here (W3C Edge Architecture
- * section 2.3): what is for caches only, of which a peer is one. */
+/* The Surrogate-Control that was obeyed here (W3C Edge Architecture section
+ * 2.3): what is for caches only, of which a peer is one. */
 static bool
 for_caches(const struct tx *tx, struct span name)
 {
     return tx->ask.source == PLAN_CLIENT &&
-           (tags_internal_field(name) ||
-            (tx->policy->caching.surrogate_device.ptr != NULL &&
-             span_eq_nocase(name, SPAN("Surrogate-Control"))));
+           tx->policy->caching.surrogate_device.ptr != NULL &&
+           span_eq_nocase(name, SPAN("Surrogate-Control"));
 }
 
 void
@@ -168,6 +167,8 @@ fill_form(struct tx *tx, struct tx_reply *reply, struct fields *fields,
         return true;
     }
     reply->body = TX_BODY_STREAM;
+    if (reply->length >= 0)
+        reply->length += (int64_t)tx_preface_len(tx);
     tx->reader = blob_reader_new(fill->body, tx->body_pos, tx_watcher(tx));
     return tx->reader != NULL;
 }
@@ -187,7 +188,8 @@ fill_flat(struct tx *tx, struct tx_reply *reply)
     struct span flat;
 
     if (reply->body != TX_BODY_STREAM || tx->ranges != NULL ||
-        tx->body_left != UINT64_MAX || !blob_flat(tx->fill->body, &flat))
+        tx_preface_len(tx) > 0 || tx->body_left != UINT64_MAX ||
+        !blob_flat(tx->fill->body, &flat))
         return;
     blob_reader_free(&tx->reader);
     reply->body = flat.len > 0 ? TX_BODY_FLAT : TX_BODY_NONE;
@@ -226,13 +228,9 @@ deliver_not_modified(struct tx *tx, struct fields *fields,
 
 /* For another node: only what it may have, and under what it counts. */
 static bool
-refuse_peer(struct tx *tx)
+peer_may_have(const struct tx *tx)
 {
-    if (tx->ask.source == PLAN_CLIENT || tx->fill->shareable)
-        return false;
-    tx_drop_fill(tx);
-    tx_fail_planned(tx);
-    return true;
+    return tx->ask.source == PLAN_CLIENT || tx->fill->shareable;
 }
 
 void
@@ -244,13 +242,18 @@ tx_deliver_fill(struct tx *tx)
     struct buf age = {0};
     struct buf range = {0};
 
-    if (refuse_peer(tx))
-        return;
-    snprintf(tx->upstream, sizeof(tx->upstream), "%s", fill->upstream_name);
-    count_forwarded(tx);
     tx_add_visible(tx,
                    pack_fields(tx->leads ? fill->fields : fill->stored_fields),
                    &fields);
+    if (!peer_may_have(tx) ||
+        !tx_add_tags(tx, fill->status, fill->tag_fields, &fields)) {
+        fields_fini(&fields);
+        tx_drop_fill(tx);
+        tx_fail_planned(tx);
+        return;
+    }
+    snprintf(tx->upstream, sizeof(tx->upstream), "%s", fill->upstream_name);
+    count_forwarded(tx);
     fill_age(tx, &fields, &age);
     struct cache_status status = tx_status_of_fill(tx);
 
@@ -264,6 +267,7 @@ tx_deliver_fill(struct tx *tx)
         fill_flat(tx, &reply);
         tx_reply(tx, &reply, &fields, &status);
     } else {
+        tx_preface_free(tx);
         tx_drop_fill(tx);
         tx->tried.join = true; /* alone, then */
         tx_decide(tx);

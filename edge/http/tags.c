@@ -180,6 +180,75 @@ tags_next_invalidated(const struct fields *response, struct tags_cursor *cursor,
     return false;
 }
 
+/* ---- kept apart ---- */
+
+void
+tags_split(struct fields *response, struct fields *out)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < response->count; i++) {
+        const struct field field = response->list[i];
+
+        if (tags_internal_field(field.name))
+            fields_add(out, field.name, field.value);
+        else
+            response->list[kept++] = field;
+    }
+    response->count = kept;
+}
+
+static void
+add_named(struct fields *out, const struct fields *from, struct span name)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        if (span_eq_nocase(from->list[i].name, name))
+            fields_add(out, from->list[i].name, from->list[i].value);
+    }
+}
+
+void
+tags_update(const struct fields *stored, const struct fields *fresh,
+            struct fields *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(internal_fields); i++) {
+        struct span name = internal_fields[i];
+
+        add_named(out, fields_has(fresh, name) ? fresh : stored, name);
+    }
+}
+
+void
+tags_write(const struct fields *tags, struct buf *out)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        buf_add_span(out, tags->list[i].name);
+        buf_add_text(out, ": ");
+        buf_add_span(out, tags->list[i].value);
+        buf_add_char(out, '\n');
+    }
+}
+
+bool
+tags_read(struct span text, struct fields *out)
+{
+    while (text.len > 0) {
+        size_t colon = span_find(text, ':', 0);
+        size_t end = span_find(text, '\n', 0);
+        struct span name = span_sub(text, 0, colon);
+
+        if (colon > end || end == text.len || !tags_internal_field(name))
+            return false;
+        struct span value = span_trim(span_sub(text, colon + 1, end));
+
+        if (!field_value_valid(value))
+            return false;
+        fields_add(out, name, value);
+        text = span_sub(text, end + 1, text.len);
+    }
+    return true;
+}
+
 size_t
 tags_bytes(const struct fields *response)
 {

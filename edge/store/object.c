@@ -46,6 +46,8 @@ object_new(const struct object_spec *spec)
     memcpy(end + tags, spec->key->text.ptr, text);
     object->key = key_at(spec->key, end + tags);
     object->fields = pack_ref(spec->fields);
+    if (spec->tag_fields != NULL)
+        object->tag_fields = pack_ref(spec->tag_fields);
     if (spec->vary != NULL) {
         object->vary = *spec->vary;
         *spec->vary = NULL;
@@ -107,6 +109,7 @@ destroy(struct object *object)
     TAG_CHECK(object, OBJECT_TAG);
     TAG_CLEAR(object);
     pack_unref(&object->fields);
+    pack_unref(&object->tag_fields);
     vary_free(&object->vary);
     blob_unref(&object->body);
     free(object);
@@ -160,6 +163,8 @@ object_cost(const struct object *object)
     size_t cost = malloc_usable_size(block) + sizeof(size_t) +
                   pack_cost(object->fields) + BLOCK_SLACK;
 
+    if (object->tag_fields != NULL)
+        cost += pack_cost(object->tag_fields) + BLOCK_SLACK;
     if (object->vary != NULL)
         cost += vary_cost(object->vary) + BLOCK_SLACK;
     return cost + object_body_cost(object);

@@ -41,6 +41,20 @@ void tags_stop(struct tags_cursor *cursor);
 bool tags_next_invalidated(const struct fields *response,
                            struct tags_cursor *cursor, struct span *group);
 
+/* Moves the lines of Surrogate-Key and Cache-Tag, which clients are not sent,
+ * from `response` to `out`. Spans stay where they are. */
+void tags_split(struct fields *response, struct fields *out);
+
+/* Adds to `out` what is kept of both after a 304 (RFC 9111 section 3.2): of
+ * each of the two names the new lines, where there are any, else the old. */
+void tags_update(const struct fields *stored, const struct fields *fresh,
+                 struct fields *out);
+
+/* The lines "Name: value\n", one after the other; and read back, with spans
+ * into `text`. False when it is anything else than lines of those two names. */
+void tags_write(const struct fields *tags, struct buf *out);
+bool tags_read(struct span text, struct fields *out);
+
 /* Bytes of all values of tag fields; more than TAGS_BYTES_MAX: refuse to store
  * the response and say so, never cut. */
 size_t tags_bytes(const struct fields *response);

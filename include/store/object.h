@@ -31,14 +31,17 @@ struct object {
     TAG_FIELD;
     _Atomic uint32_t refs; /* 0: nobody may revive it */
 
-    uint64_t serial;        /* unique in this process, never 0 */
-    struct key key;         /* its text lives as long as the object */
-    struct pack *fields;    /* never NULL */
-    struct vary *vary;      /* what selects this variant; NULL: nothing does */
-    struct blob *body;      /* NULL: none */
-    uint64_t length;        /* bytes of the body */
-    struct hash128 *tags;   /* of the tags and groups, tag_count of them */
-    struct caching caching; /* what the response said of itself */
+    uint64_t serial;         /* unique in this process, never 0 */
+    struct key key;          /* its text lives as long as the object */
+    struct pack *fields;     /* never NULL */
+    struct pack *tag_fields; /* Surrogate-Key and Cache-Tag, which are not among
+                              * them: clients do not get these; NULL: none */
+    struct vary *vary;       /* what selects this variant; NULL: nothing does */
+    struct blob *body;       /* NULL: none */
+    uint64_t length;         /* bytes of the body */
+    struct hash128 *tags;    /* of the tags and groups, tag_count of them, in
+                              * order (cluster/tag_set.h) */
+    struct caching caching;  /* what the response said of itself */
     uint32_t tag_count;
     uint16_t status;
 
@@ -73,6 +76,7 @@ struct object_spec {
     const struct key *key; /* copied, its text too */
     unsigned status;
     struct pack *fields;        /* a reference is taken */
+    struct pack *tag_fields;    /* likewise; may be NULL */
     struct vary **vary;         /* consumed; NULL, or of NULL: none */
     struct blob *body;          /* a reference is taken; may be NULL */
     uint64_t length;            /* of the body */

@@ -123,6 +123,118 @@ walks_64_kib(void **state)
 }
 
 static void
+check_fields(const struct fields *fields, const char *want)
+{
+    struct buf text = {0};
+
+    for (size_t i = 0; i < fields->count; i++)
+        buf_printf(&text, "%.*s: %.*s\n", SPAN_FMT(fields->list[i].name),
+                   SPAN_FMT(fields->list[i].value));
+    if (!span_eq(buf_span(&text), span_of(want)))
+        fail_msg("got '%s', want '%s'", text.data ? text.data : "", want);
+    buf_fini(&text);
+}
+
+static void
+splits(void **state)
+{
+    static const struct {
+        const char *all, *rest, *tags;
+    } rows[] = {
+        {"", "", ""},
+        {"A: 1\nB: 2", "A: 1\nB: 2\n", ""},
+        {"surrogate-key: a\nA: 1\nCache-Tag: b\nSurrogate-Key: c", "A: 1\n",
+         "surrogate-key: a\nCache-Tag: b\nSurrogate-Key: c\n"},
+        {"Cache-Groups: \"a\"\nSurrogate-Control: x",
+         "Cache-Groups: \"a\"\nSurrogate-Control: x\n", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fields fields = fields_of_text(rows[i].all);
+        struct fields tags = {0};
+        struct fields back = {0};
+        struct buf text = {0};
+
+        tags_split(&fields, &tags);
+        check_fields(&fields, rows[i].rest);
+        check_fields(&tags, rows[i].tags);
+        tags_write(&tags, &text);
+        assert_true(tags_read(buf_span(&text), &back));
+        check_fields(&back, rows[i].tags);
+        buf_fini(&text);
+        fields_fini(&fields);
+        fields_fini(&tags);
+        fields_fini(&back);
+    }
+}
+
+static void
+updates(void **state)
+{
+    static const struct {
+        const char *stored, *fresh, *want;
+    } rows[] = {
+        {"", "", ""},
+        {"Surrogate-Key: a", "", "Surrogate-Key: a\n"},
+        {"", "Cache-Tag: a", "Cache-Tag: a\n"},
+        {"Surrogate-Key: a\nSurrogate-Key: b\nCache-Tag: c", "surrogate-key: d",
+         "surrogate-key: d\nCache-Tag: c\n"},
+        {"Cache-Tag: c", "Cache-Tag: d\nCache-Tag: e",
+         "Cache-Tag: d\nCache-Tag: e\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fields stored = fields_of_text(rows[i].stored);
+        struct fields fresh = fields_of_text(rows[i].fresh);
+        struct fields out = {0};
+
+        tags_update(&stored, &fresh, &out);
+        check_fields(&out, rows[i].want);
+        fields_fini(&stored);
+        fields_fini(&fresh);
+        fields_fini(&out);
+    }
+}
+
+static void
+reads(void **state)
+{
+    static const struct {
+        const char *text, *want; /* NULL: refused */
+    } rows[] = {
+        {"", ""},
+        {"Cache-Tag: a\n", "Cache-Tag: a\n"},
+        {"cache-tag:a\nSurrogate-Key:  b c \n",
+         "cache-tag: a\nSurrogate-Key: b c\n"},
+        {"Cache-Tag:\n", "Cache-Tag: \n"},
+        {"Cache-Tag: a", NULL},
+        {"Cache-Tag\n", NULL},
+        {"\n", NULL},
+        {": a\n", NULL},
+        {"Cache-Tag: a\n\n", NULL},
+        {"Cache-Groups: \"a\"\n", NULL},
+        {"Set-Cookie: a\n", NULL},
+        {"Cache-Tag: a\nSet-Cookie: a\n", NULL},
+        {"Cache-Tag: a\rb\n", NULL},
+        {"Cache-Tag : a\n", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fields out = {0};
+        bool good = tags_read(span_of(rows[i].text), &out);
+
+        if (good != (rows[i].want != NULL))
+            fail_msg("'%s'", rows[i].text);
+        if (good)
+            check_fields(&out, rows[i].want);
+        fields_fini(&out);
+    }
+}
+
+static void
 knows_internal_fields(void **state)
 {
     (void)state;
@@ -142,6 +254,9 @@ main(void)
         cmocka_unit_test(walks_invalidated_groups),
         cmocka_unit_test(stops_early),
         cmocka_unit_test(walks_64_kib),
+        cmocka_unit_test(splits),
+        cmocka_unit_test(updates),
+        cmocka_unit_test(reads),
         cmocka_unit_test(knows_internal_fields),
     };
 

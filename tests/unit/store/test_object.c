@@ -18,14 +18,19 @@ test_copies(void **state)
     struct caching caching = {.storable = true, .lifetime_s = 60};
     struct fields fields = {0};
     struct pack *pack = pack_new(&fields);
+    struct pack *tag_pack;
     (void)state;
 
+    fields_add(&fields, SPAN("Cache-Tag"), SPAN("a, b"));
+    tag_pack = pack_new(&fields);
+    fields_fini(&fields);
     key.host = span_sub(key.text, 7, 13);
     key.path_query = span_sub(key.text, 13, key.text.len);
     struct object *object = object_new(&(struct object_spec){
         .key = &key,
         .status = 404,
         .fields = pack,
+        .tag_fields = tag_pack,
         .tags = tags,
         .tag_count = 2,
         .caching = &caching,
@@ -37,7 +42,11 @@ test_copies(void **state)
     memset(text, 'x', sizeof(text) - 1);
     memset(tags, 0, sizeof(tags));
     caching.lifetime_s = 0;
+    assert_true(object_cost(object) >
+                sizeof(*object) + pack_cost(pack) + pack_cost(tag_pack));
     pack_unref(&pack);
+    pack_unref(&tag_pack);
+    assert_int_equal(pack_fields(object->tag_fields)->count, 1);
     assert_true(span_eq(object->key.text, SPAN("http://h.test/path?q")));
     assert_true(span_eq(object->key.host, SPAN("h.test")));
     assert_true(span_eq(object->key.path_query, SPAN("/path?q")));
