@@ -1,5 +1,7 @@
 /* One connection to a server, on the loop. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -86,6 +88,26 @@ channel_news(struct channel *channel)
 
 /* ---- the loop ---- */
 
+/* Connecting has ended, one way or the other. */
+static void
+connected(struct channel *channel)
+{
+    struct fetch *fetch = channel->fetch;
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (fetch->cancelled)
+        return;
+    channel->connecting = false;
+    if (getsockopt(channel->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+        error == 0) {
+        channel_greet(channel, fetch);
+        return;
+    }
+    channel_close(&fetch->channel);
+    dial_again(fetch);
+}
+
 static void
 shake(struct channel *channel)
 {
@@ -120,7 +142,9 @@ on_poll(uv_poll_t *poll, int status, int events)
         channel->events = 0;
         events = UV_READABLE | UV_WRITABLE;
     }
-    if (channel->shaking) {
+    if (channel->connecting) {
+        connected(channel);
+    } else if (channel->shaking) {
         shake(channel);
     } else if (channel->fetch != NULL) {
         fetch_ready(channel->fetch, events);
@@ -159,6 +183,37 @@ channel_new(struct upstream *upstream, int fd)
     CHECK(uv_poll_init(loop_uv(upstream->pool->loop), &channel->poll, fd) == 0);
     channel->poll.data = channel;
     return channel;
+}
+
+bool
+channel_connect(struct fetch *fetch)
+{
+    struct upstream *upstream = fetch->upstream;
+    const struct sockaddr *address = (struct sockaddr *)&upstream->address;
+    int on = 1;
+
+    if (upstream->address_len == 0 ||
+        uv_now(loop_uv(fetch->pool->loop)) >= upstream->address_until)
+        return false;
+
+    int fd = socket(address->sa_family,
+                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return false;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(fd, address, upstream->address_len) != 0 &&
+        errno != EINPROGRESS) {
+        close(fd);
+        return false;
+    }
+    fetch->channel = channel_new(upstream, fd);
+    fetch->channel->fetch = fetch;
+    fetch->channel->connecting = true;
+    fetch->state = FETCH_DIALING;
+    fetch_arm(fetch);
+    channel_poll(fetch->channel, UV_WRITABLE);
+    return true;
 }
 
 void

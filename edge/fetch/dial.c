@@ -2,6 +2,9 @@
  * New connections: libcurl resolves the name and races the addresses (happy
  * eyeballs). It is told to stop there (CONNECT_ONLY), and its socket is taken
  * over: duplicated, since libcurl closes its own with the handle.
+ *
+ * The address that got through is used for further connections, without
+ * libcurl, for as long as libcurl keeps what it has looked up.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +13,7 @@
 #include "fetch_internal.h"
 
 #define CONNECT_TIMEOUT_MS 10000
+#define ADDRESS_MS 60000
 
 /* ---- libcurl on the loop ---- */
 
@@ -83,15 +87,17 @@ set_options(struct dial *dial, const struct fetch *fetch, uint64_t connect_ms)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 }
 
-void
-dial_start(struct fetch *fetch)
+static uint64_t
+now_ms(const struct fetch *fetch)
+{
+    return uv_now(loop_uv(fetch->pool->loop));
+}
+
+static void
+begin(struct fetch *fetch, uint64_t connect_ms)
 {
     struct dial *dial = mem_zalloc(sizeof(*dial));
-    uint64_t connect_ms = fetch->connect_ms;
 
-    if (connect_ms == 0)
-        connect_ms = CONNECT_TIMEOUT_MS;
-    fetch->connect_by = uv_now(loop_uv(fetch->pool->loop)) + connect_ms;
     dial->pool = fetch->pool;
     dial->fetch = fetch;
     dial->easy = curl_easy_init();
@@ -100,6 +106,26 @@ dial_start(struct fetch *fetch)
     fetch->state = FETCH_DIALING;
     set_options(dial, fetch, connect_ms);
     CHECK(curl_multi_add_handle(dial->pool->multi, dial->easy) == CURLM_OK);
+}
+
+void
+dial_start(struct fetch *fetch)
+{
+    uint64_t connect_ms =
+        fetch->connect_ms > 0 ? fetch->connect_ms : CONNECT_TIMEOUT_MS;
+
+    fetch->connect_by = now_ms(fetch) + connect_ms;
+    if (!channel_connect(fetch))
+        begin(fetch, connect_ms);
+}
+
+void
+dial_again(struct fetch *fetch)
+{
+    uint64_t now = now_ms(fetch);
+
+    fetch->upstream->address_len = 0;
+    begin(fetch, fetch->connect_by > now ? fetch->connect_by - now : 1);
 }
 
 void
@@ -115,6 +141,18 @@ dial_free(struct dial **dial)
     free(d);
 }
 
+static void
+note_address(struct fetch *fetch, int fd)
+{
+    struct upstream *upstream = fetch->upstream;
+    socklen_t len = sizeof(upstream->address);
+
+    if (getpeername(fd, (struct sockaddr *)&upstream->address, &len) != 0)
+        len = 0;
+    upstream->address_len = len;
+    upstream->address_until = now_ms(fetch) + ADDRESS_MS;
+}
+
 /* NULL, with the reason noted: there was no descriptor left for it. */
 static struct channel *
 take_over(const struct dial *dial)
@@ -123,6 +161,7 @@ take_over(const struct dial *dial)
 
     curl_easy_getinfo(dial->easy, CURLINFO_ACTIVESOCKET, &fd);
     CHECK(fd >= 0);
+    note_address(dial->fetch, fd);
     fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (fd >= 0)
         return channel_new(dial->fetch->upstream, fd);

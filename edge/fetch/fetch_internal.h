@@ -16,6 +16,7 @@
 #define FETCH_INTERNAL_H
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -95,6 +96,9 @@ struct upstream {
     struct list_link waiting; /* fetches, first come first */
     uint64_t turn_ms;         /* the ms in which `begun` were begun */
     unsigned begun;
+    struct sockaddr_storage address; /* where the latest dial got through */
+    socklen_t address_len;           /* 0: not known, or no more */
+    uint64_t address_until;
     void *ticket; /* of a TLS session that may be taken up again */
     size_t ticket_len;
 };
@@ -127,7 +131,8 @@ struct channel {
     struct fetch *fetch; /* who uses it; NULL: it is idle */
     int fd;
     struct tls *tls; /* NULL: plain */
-    bool shaking;    /* the TLS handshake is under way */
+    bool connecting; /* TCP is under way */
+    bool shaking;    /* the TLS handshake is */
     uv_poll_t poll;
     int events; /* polled for; 0: stopped */
     uint64_t idle_at;
@@ -135,6 +140,9 @@ struct channel {
 
 /* Takes over the descriptor of a connected socket. */
 struct channel *channel_new(struct upstream *upstream, int fd);
+/* Connects to the address that the upstream is known to have; the rest as in
+ * channel_greet, but never at once. False: there is none, or no descriptor. */
+bool channel_connect(struct fetch *fetch);
 /* TLS, where the upstream wants it; ends in fetch_connected or
  * fetch_not_connected, perhaps at once. */
 void channel_greet(struct channel *channel, struct fetch *fetch);
@@ -173,7 +181,7 @@ void tls_forget_all(struct fetch_pool *pool);
 
 /* ---- dial.c ---- */
 
-/* A TCP connection being made. */
+/* A TCP connection being made by libcurl. */
 struct dial {
     struct fetch_pool *pool;
     CURL *easy;
@@ -186,6 +194,8 @@ void dial_init(struct fetch_pool *pool);
 void dial_fini(struct fetch_pool *pool);
 /* Ends in channel_greet or fetch_not_connected, from the loop. */
 void dial_start(struct fetch *fetch);
+/* The known address does not answer: looks the name up again. */
+void dial_again(struct fetch *fetch);
 /* Also to give up. */
 void dial_free(struct dial **dial);
 /* Looks for dials that are through. */

@@ -161,6 +161,37 @@ test_unreachable(void **state)
     client_close(&client);
 }
 
+/* A server that was there: the address that it had is tried first, then its
+ * name once more. */
+static void
+test_gone(void **state)
+{
+    static const struct script script = {
+        {"<", ">" R "Connection: close\r\nContent-Length: 3\r\n\r\nabc", "x"}};
+    struct server server;
+    struct client client;
+
+    (void)state;
+    server_start(&server, &script, 1);
+    client_open(&client);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    for (int i = 0; i < 3; i++) {
+        client_again(&client);
+        run(&client, &request);
+        assert_int_equal(client.result.err, ERR_OK);
+        assert_false(client.result.reused);
+    }
+    server_stop(&server);
+    client_again(&client);
+    run(&client, &request);
+    assert_int_equal(client.result.err, ERR_REFUSED);
+    assert_string_equal(client.proxy_error, "connection_refused");
+    assert_false(client.result.connected);
+    client_close(&client);
+}
+
 /* The first of two addresses refuses (where the machine has IPv6), and its
  * socket's number is used again at once for the second. */
 static void
@@ -678,6 +709,7 @@ main(void)
         cmocka_unit_test(test_resend),
         cmocka_unit_test(test_no_second_try),
         cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_gone),
         cmocka_unit_test(test_two_addresses),
         cmocka_unit_test(test_connecting_cancelled),
         cmocka_unit_test(test_tls_error),
