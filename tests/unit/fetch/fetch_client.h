@@ -224,4 +224,25 @@ run(struct client *client, const struct fetch_request *request)
     assert_int_equal(client->after_cancel, 0);
 }
 
+static inline void
+on_look(void *arg)
+{
+    struct client *client = arg;
+
+    loop_stop(client->loop);
+}
+
+/* Runs until the pool has let go of the fetch. */
+static inline void
+run_until_idle(struct client *client)
+{
+    struct timer *timer = timer_new(client->loop, on_look, client);
+
+    while (fetch_pool_active(client->pool) > 0) {
+        timer_start(timer, 1);
+        loop_run(client->loop);
+    }
+    timer_free(&timer);
+}
+
 #endif
