@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "cluster/purge.h"
+#include "http/tags.h"
 #include "http/target.h"
 #include "tx_internal.h"
 
@@ -225,6 +226,28 @@ submit_named(struct tx *tx, struct tx_purge_wait *wait, struct span name)
     buf_fini(&url);
 }
 
+/* What Cache-Group-Invalidation names: groups of the same origin (RFC 9875
+ * section 3), which is what a host is to us. */
+static void
+submit_groups(struct tx *tx, struct tx_purge_wait *wait)
+{
+    const struct fields *fields = pack_fields(tx->fill->fields);
+    struct tags_cursor cursor = {0};
+    struct span group;
+
+    while (tags_next_invalidated(fields, &cursor, &group)) {
+        struct purge purge = {
+            .kind = INVAL_GROUP,
+            .host = mem_strndup(tx->key.host.ptr, tx->key.host.len),
+            .value = mem_strndup(group.ptr, group.len),
+        };
+
+        submit(wait, &purge);
+        free(purge.host);
+        free(purge.value);
+    }
+}
+
 /* Whether the origin may have changed something: it said so, or nobody knows
  * what it did. */
 static bool
@@ -260,6 +283,7 @@ submit_all(struct tx *tx)
     if (tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE) {
         submit_named(tx, wait, SPAN("Location"));
         submit_named(tx, wait, SPAN("Content-Location"));
+        submit_groups(tx, wait);
     }
     return wait;
 }
