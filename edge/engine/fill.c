@@ -109,6 +109,7 @@ fill_new(const struct fill_spec *spec)
     fill->cp = spec->cp;
     fill->shared = spec->shared;
     fill->store = spec->store;
+    fill->updates = spec->updates;
     fill->safe = method_safe(spec->method);
     fill->has_body = spec->has_body;
     fill->body_len = spec->body_len;

@@ -80,6 +80,7 @@ struct fill_spec {
                       * has spent time in a cache (an Age over 0) */
     bool shared;     /* it is in the flight table */
     bool store;      /* keep the response if the rules allow */
+    bool updates;    /* a HEAD, whose answer is about what is stored too */
     bool keyed;      /* ask for what the key says, not for the raw target: what
                       * is no part of the key must not shape what is stored */
     bool has_body;
@@ -109,7 +110,8 @@ struct fill {
     struct object *base;
     struct peer_choice peers[FILL_PEERS_MAX];
     size_t peer_count;
-    bool peer_stale, strict, cp, shared, store, has_body, safe, resuming;
+    bool peer_stale, strict, cp, shared, store, updates, has_body, safe,
+        resuming;
     int64_t body_len;
     uint64_t resume_at;
     char *resume_etag;
@@ -201,6 +203,25 @@ void fill_fail(struct fill *fill, enum err err, const char *proxy_error,
                const char *detail);
 /* The head of a response, from an origin or a peer: what it is worth. */
 void fill_judge(struct fill *fill, const struct fetch_head *head);
+/* What may be done with a response of these fields to this request. */
+void fill_caching(struct fill *fill, unsigned status,
+                  const struct fields *fields, struct caching *caching);
+/* What the response says that it was chosen by. */
+struct vary *fill_vary(const struct fill *fill, const struct fields *fields);
+/* Whether it is the response that forbids storing, and not this request (its
+ * Authorization, its no-store): one client must not keep a key from being
+ * cached for all others. */
+bool fill_private_to_all(const struct fill *fill);
+/* Lets joiners have the response, or lets them go: nobody is kept waiting for
+ * nothing. */
+void fill_settle_sharing(struct fill *fill);
+/* A 304 to the validators of the base: publishes the updated object, or asks
+ * again for the whole. */
+void fill_judge_not_modified(struct fill *fill, const struct fields *fields);
+/* A 200 to a HEAD, for what is stored of GET; `length` is its Content-Length,
+ * or -1. */
+void fill_judge_head(struct fill *fill, const struct fields *fields,
+                     int64_t length);
 /* The whole body is there: into the store with it. */
 void fill_keep(struct fill *fill);
 /* Whether to store it, an error of a server, would take the place of a copy
@@ -210,9 +231,10 @@ bool fill_would_hide(const struct fill *fill);
 struct inval_subject fill_subject(const struct fill *fill);
 /* Takes the tag fields out of a response's, into the fill. */
 void fill_tags_take(struct fill *fill, struct fields *fields);
-/* After a 304: `fields` are those of the stored object, as it changes them.
- * The object keeps its old tags beside the new ones. */
-void fill_tags_update(struct fill *fill, const struct fields *fields);
+/* After a 304 or a HEAD: `fields` are those of the stored object `base`, as it
+ * changes them. The object keeps its old tags beside the new ones. */
+void fill_tags_update(struct fill *fill, const struct object *base,
+                      const struct fields *fields);
 /* Why a response with these tags is not stored, as fill->caching.why_not, or
  * NULL; it is logged. */
 const char *fill_tags_refusal(struct fill *fill);

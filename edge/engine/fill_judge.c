@@ -16,7 +16,6 @@
 #include "http/date.h"
 #include "http/forward.h"
 #include "http/range.h"
-#include "http/update.h"
 #include "http/vary.h"
 #include "store/store.h"
 
@@ -56,17 +55,16 @@ fields_of_head(struct fill *fill, const struct fetch_head *head,
     }
 }
 
-/* What the response says that it was chosen by. */
-static struct vary *
-vary_of_fill(const struct fill *fill, const struct fields *fields)
+struct vary *
+fill_vary(const struct fill *fill, const struct fields *fields)
 {
     return vary_new(fields, pack_fields(fill->request),
                     &fill->policy->key.codings);
 }
 
-static void
-caching_of_fill(struct fill *fill, unsigned status, const struct fields *fields,
-                struct caching *caching)
+void
+fill_caching(struct fill *fill, unsigned status, const struct fields *fields,
+             struct caching *caching)
 {
     struct caching_request request = {
         .method = span_of(fill->method),
@@ -89,11 +87,8 @@ caching_of_fill(struct fill *fill, unsigned status, const struct fields *fields,
     }
 }
 
-/* Whether it is the response that forbids storing, and not this request (its
- * Authorization, its no-store): one client must not keep a key from being
- * cached for all others. */
-static bool
-private_to_all(const struct fill *fill)
+bool
+fill_private_to_all(const struct fill *fill)
 {
     struct fields none = {0};
     struct caching_request request = {
@@ -111,9 +106,8 @@ private_to_all(const struct fill *fill)
     return !caching.storable;
 }
 
-/* Joiners may have it, and nobody else is kept waiting for nothing. */
-static void
-settle_sharing(struct fill *fill)
+void
+fill_settle_sharing(struct fill *fill)
 {
     struct store *store = fill->worker->engine->parts.store;
 
@@ -121,7 +115,7 @@ settle_sharing(struct fill *fill)
                       (fill->strict || !fill->caching.revalidate_always);
     /* An error may be about this request alone (its credentials, say). */
     fill->is_private = !fill->caching.storable && fill->status < 400 &&
-                       (private_to_all(fill) || fill->tags_refused);
+                       (fill_private_to_all(fill) || fill->tags_refused);
     if (!fill->shared || fill->shareable)
         return;
     flight_close(&fill->flight);
@@ -165,7 +159,7 @@ is_news(const struct fill *fill)
     if (fill->caching.storable)
         return fill->status < 500;
     return fill->is_private || ((fill->status == 404 || fill->status == 410) &&
-                                private_to_all(fill));
+                                fill_private_to_all(fill));
 }
 
 /* A response that is not going to be stored is the newest of its variant all
@@ -203,8 +197,8 @@ accept_response(struct fill *fill, const struct fetch_head *head,
         fields_fini(&rest);
     }
     if (fill->caching.storable && vary_kind(fields) == VARY_SOME)
-        fill->vary = vary_of_fill(fill, fields);
-    settle_sharing(fill);
+        fill->vary = fill_vary(fill, fields);
+    fill_settle_sharing(fill);
     settle_body(fill);
     supersede(fill);
     fill_publish(fill, FILL_RESPONSE);
@@ -212,92 +206,6 @@ accept_response(struct fill *fill, const struct fetch_head *head,
      * would wait for ever. */
     if (!fill->keeps)
         watcher_wake(fill->nudge);
-}
-
-/* ---- validation ---- */
-
-/* The stored object, made new (RFC 9111 section 4.3.4): the same body, the
- * fields as the 304 changes them, and the facts of this validation. */
-static struct object *
-updated_object(struct fill *fill, const struct fields *fields,
-               const struct caching *caching)
-{
-    struct object *base = fill->base;
-    struct object_spec spec = {
-        .key = &base->key,
-        .status = base->status,
-        .body = base->body,
-        .length = base->length,
-        .caching = caching,
-        .position = fill->answer_position,
-        .sent_ns = fill->sent_ns,
-        .received_ns = fill->received_ns,
-    };
-    struct pack *pack = pack_new(fields);
-    struct vary *vary =
-        vary_kind(fields) == VARY_SOME ? vary_of_fill(fill, fields) : NULL;
-
-    spec.tags = fill->tags.list;
-    spec.tag_count = fill->tags.count;
-    spec.tag_fields = fill->tag_fields;
-    spec.fields = pack;
-    spec.vary = &vary;
-    struct object *object = object_new(&spec);
-
-    pack_unref(&pack);
-    return object;
-}
-
-static void
-accept_not_modified(struct fill *fill, const struct fields *stored_now,
-                    const struct caching *caching)
-{
-    struct store *store = fill->worker->engine->parts.store;
-    struct object *object = updated_object(fill, stored_now, caching);
-
-    fill->object = object_ref(object);
-    fill->status = 304;
-    fill->fields = pack_ref(object->fields);
-    fill->caching = *caching;
-    settle_sharing(fill);
-    if (caching->storable) {
-        store_replace(store, fill->base, &object);
-    } else {
-        /* Out with the old one, unless only this request forbids storing. */
-        if (fill->is_private)
-            store_remove(store, fill->base);
-        object_unref(&object);
-    }
-    fill_publish(fill, FILL_UPDATED);
-}
-
-/* The 304 says it is about another response than ours: ask again, for all of
- * it. */
-static void
-ask_whole(struct fill *fill)
-{
-    object_unref(&fill->base);
-    fetch_cancel(&fill->fetch);
-    fill->tried = 0;
-    fill_ask_again(fill);
-}
-
-static void
-judge_not_modified(struct fill *fill, const struct fields *fields)
-{
-    const struct fields *stored = pack_fields(fill->base->fields);
-    struct fields updated = {0};
-    struct caching caching;
-
-    if (!update_applies(stored, fields)) {
-        ask_whole(fill);
-        return;
-    }
-    update_fields(stored, fields, &updated);
-    fill_tags_update(fill, &updated);
-    caching_of_fill(fill, fill->base->status, &updated, &caching);
-    accept_not_modified(fill, &updated, &caching);
-    fields_fini(&updated);
 }
 
 /* ---- what must not be taken ---- */
@@ -356,9 +264,11 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
     } else if ((why = why_refused(fill, head, &fields)) != NULL) {
         fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
     } else if (head->status == 304 && fill->base != NULL) {
-        judge_not_modified(fill, &fields);
+        fill_judge_not_modified(fill, &fields);
     } else {
-        caching_of_fill(fill, head->status, &fields, &fill->caching);
+        if (fill->updates && head->status == 200)
+            fill_judge_head(fill, &fields, head->content_length);
+        fill_caching(fill, head->status, &fields, &fill->caching);
         accept_response(fill, head, &fields);
     }
     fields_fini(&fields);
@@ -412,8 +322,7 @@ fill_keep(struct fill *fill)
 {
     struct engine_parts *parts = &fill->worker->engine->parts;
     struct vary *vary =
-        fill->vary ? vary_of_fill(fill, pack_fields(fill->stored_fields))
-                   : NULL;
+        fill->vary ? fill_vary(fill, pack_fields(fill->stored_fields)) : NULL;
     struct object_spec spec = {
         .key = &fill->key,
         .status = fill->status,

@@ -47,18 +47,19 @@ fill_tags_take(struct fill *fill, struct fields *fields)
 }
 
 void
-fill_tags_update(struct fill *fill, const struct fields *fields)
+fill_tags_update(struct fill *fill, const struct object *base,
+                 const struct fields *fields)
 {
     static const struct fields none;
     struct pack *fresh = fill->tag_fields;
-    const struct pack *stored = fill->base->tag_fields;
+    const struct pack *stored = base->tag_fields;
     struct fields tags = {0};
 
     fill->tag_fields = NULL;
     tags_update(stored ? pack_fields(stored) : &none,
                 fresh ? pack_fields(fresh) : &none, &tags);
     set(fill, fields, &tags);
-    tag_set_merge(&fill->tags, fill->base->tags, fill->base->tag_count);
+    tag_set_merge(&fill->tags, base->tags, base->tag_count);
     fields_fini(&tags);
     pack_unref(&fresh);
 }

@@ -109,6 +109,15 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
     fields_remove(&out->fields, SPAN("If-Range"));
 }
 
+/* On cp routes nothing is answered from the store, and so nothing there needs
+ * to be kept new. */
+static bool
+updates_stored(const struct tx *tx)
+{
+    return tx->ask.head && tx->ask.source == PLAN_CLIENT &&
+           !tx->policy->plan.pass && tx->policy->plan.level == CONF_AP;
+}
+
 static void
 outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
 {
@@ -126,7 +135,8 @@ outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
         .cp = tx->plan.strict && tx->policy->plan.level == CONF_CP,
         .shared = shared,
         .store = tx->plan.verdict != PLAN_PASS,
-        .keyed = tx->plan.verdict != PLAN_PASS,
+        .updates = updates_stored(tx),
+        .keyed = tx->plan.verdict != PLAN_PASS || updates_stored(tx),
         .body_len = -1,
     };
     if (tx->plan.verdict == PLAN_PEER)

@@ -111,6 +111,13 @@ values_agree(const struct fields *stored, const struct fields *sent,
     return ours.len == 0 || theirs.len == 0 || span_eq(ours, theirs);
 }
 
+static bool
+both_have(const struct fields *stored, const struct fields *sent,
+          struct span name)
+{
+    return fields_get(stored, name).len > 0 && fields_get(sent, name).len > 0;
+}
+
 /* A strong tag must be the very same; weak ones may differ in strength. */
 static bool
 etags_agree(const struct fields *stored, const struct fields *sent)
@@ -134,11 +141,15 @@ update_applies(const struct fields *stored, const struct fields *from_304)
 }
 
 enum update_head
-update_head(const struct fields *stored, const struct fields *from_head)
+update_head(const struct fields *stored, const struct fields *from_head,
+            struct update_head_lengths lengths)
 {
     if (!etags_agree(stored, from_head) ||
         !values_agree(stored, from_head, SPAN("Last-Modified")) ||
-        !values_agree(stored, from_head, SPAN("Content-Length")))
+        (lengths.from_head >= 0 && lengths.from_head != lengths.stored))
         return UPDATE_HEAD_INVALIDATES;
-    return UPDATE_HEAD_FRESHENS;
+    return both_have(stored, from_head, SPAN("ETag")) ||
+                   both_have(stored, from_head, SPAN("Last-Modified"))
+               ? UPDATE_HEAD_FRESHENS
+               : UPDATE_HEAD_SAYS_NOTHING;
 }

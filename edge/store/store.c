@@ -345,16 +345,28 @@ store_insert(struct store *store, struct object **object, size_t reserved)
     return settle(store, new, insert(store, new, NULL));
 }
 
+/* Whether an update of `old`, which is out, may go in: only if something of its
+ * variant is in that took its place. */
+static bool
+has_successor(struct store *store, const struct object *object)
+{
+    return company_of(store, object).same != NULL;
+}
+
 bool
 store_replace(struct store *store, struct object *old, struct object **object)
 {
     struct object *new = *object;
+    bool stored;
 
     *object = NULL;
     pthread_mutex_lock(&store->mutex);
     CHECK(new->account == NULL &&same_key(old, &new->key));
-    return settle(store, new,
-                  insert(store, new, object_alive(old) ? old : NULL));
+    if (object_alive(old))
+        stored = insert(store, new, old);
+    else
+        stored = has_successor(store, new) && insert(store, new, NULL);
+    return settle(store, new, stored);
 }
 
 bool

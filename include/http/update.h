@@ -27,13 +27,25 @@ void update_fields(const struct fields *stored, const struct fields *from_304,
 bool update_applies(const struct fields *stored, const struct fields *from_304);
 
 enum update_head {
-    UPDATE_HEAD_FRESHENS,   /* update_fields may be applied */
-    UPDATE_HEAD_INVALIDATES /* the stored response is out of date */
+    UPDATE_HEAD_FRESHENS,    /* update_fields may be applied */
+    UPDATE_HEAD_INVALIDATES, /* the stored response is out of date */
+    UPDATE_HEAD_SAYS_NOTHING /* about the stored bytes */
 };
 
-/* What a 200 answer to HEAD says of the stored 200 answer to GET: it freshens
- * when ETag, Last-Modified and Content-Length, where given, are the same. */
+struct update_head_lengths {
+    int64_t stored;
+    int64_t from_head; /* its Content-Length; -1: none */
+};
+
+/*
+ * What a 200 answer to HEAD says of the stored 200 answer to GET: it is out of
+ * date when one of ETag, Last-Modified and the length, where both have it, is
+ * another. It freshens when a validator is the same; RFC 9111 section 4.3.5
+ * would have it do so without any as well, but then nothing says that the
+ * stored bytes are still those of now.
+ */
 enum update_head update_head(const struct fields *stored,
-                             const struct fields *from_head);
+                             const struct fields *from_head,
+                             struct update_head_lengths lengths);
 
 #endif

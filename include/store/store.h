@@ -81,7 +81,10 @@ bool store_insert(struct store *store, struct object **object, size_t reserved);
  * As store_insert, for an object that is an update of `old` (a 304): it takes
  * the place of exactly that one while that is still in, even when the fields
  * that select the variant have changed; a body that both share is charged
- * once. When `old` is out, a plain store_insert.
+ * once. When `old` is out, it takes the place of what took that one's, as
+ * store_insert does; when nothing did, `old` was taken out for a reason that
+ * holds for the update too (a newer answer was not to be stored), and it is not
+ * stored.
  */
 bool store_replace(struct store *store, struct object *old,
                    struct object **object);

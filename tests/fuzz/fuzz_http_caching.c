@@ -137,7 +137,7 @@ try_fields(const struct fields *response, const struct fields *news,
     update_fields(&stored, news, &updated);
     CHECK(updated.count <= stored.count + news->count);
     update_applies(&stored, news);
-    update_head(&stored, news);
+    update_head(&stored, news, (struct update_head_lengths){5, -1});
     fields_fini(&stored);
     fields_fini(&updated);
 }

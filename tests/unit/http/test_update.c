@@ -115,28 +115,48 @@ tells_what_a_304_is_about(void **state)
     }
 }
 
+#define FRESHENS UPDATE_HEAD_FRESHENS
+#define INVALIDATES UPDATE_HEAD_INVALIDATES
+#define NOTHING UPDATE_HEAD_SAYS_NOTHING
+#define ETAG_A "ETag: \"a\"\n"
+#define ETAG_B "ETag: \"b\"\n"
+
 static void
 judges_answers_to_head(void **state)
 {
-    static const struct pair_row rows[] = {
-        {"all the same", "ETag: \"a\"\nContent-Length: 5\n" LM1,
-         "ETag: \"a\"\nContent-Length: 5\n" LM1, true},
-        {"silent", "ETag: \"a\"\nContent-Length: 5", "", true},
-        {"another tag", "ETag: \"a\"", "ETag: \"b\"", false},
-        {"another length", "Content-Length: 5", "Content-Length: 6", false},
-        {"a length that was not known", "", "Content-Length: 6", true},
-        {"another Last-Modified", "ETag: \"a\"\n" LM1, "ETag: \"a\"\n" LM2,
-         false},
+    static const struct {
+        const char *what;
+        const char *stored;
+        const char *sent;
+        int64_t stored_len;
+        int64_t sent_len;
+        enum update_head want;
+    } rows[] = {
+        {"all the same", ETAG_A LM1, ETAG_A LM1, 5, 5, FRESHENS},
+        {"a tag alone", ETAG_A LM1, ETAG_A, 5, -1, FRESHENS},
+        {"a weak one", "ETag: W/\"a\"", "ETag: W/\"a\"", 5, -1, FRESHENS},
+        {"a date alone", LM1, ETAG_A LM1, 5, 5, FRESHENS},
+        {"another tag", ETAG_A, ETAG_B, 5, 5, INVALIDATES},
+        {"another tag, the same date", ETAG_A LM1, ETAG_B LM1, 5, 5,
+         INVALIDATES},
+        {"another date", ETAG_A LM1, ETAG_A LM2, 5, 5, INVALIDATES},
+        {"another length", ETAG_A, ETAG_A, 5, 6, INVALIDATES},
+        {"another length, no validator", "", "", 5, 6, INVALIDATES},
+        {"no longer empty", "", "", 0, 6, INVALIDATES},
+        {"silent", ETAG_A LM1, "", 5, -1, NOTHING},
+        {"only a length", "", "", 5, 5, NOTHING},
+        {"no validator on our side", "", ETAG_A LM1, 5, 5, NOTHING},
+        {"an empty one", "ETag:", "ETag:", 5, 5, NOTHING},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct fields stored = fields_of_text(rows[i].stored);
         struct fields sent = fields_of_text(rows[i].sent);
-        enum update_head want =
-            rows[i].want ? UPDATE_HEAD_FRESHENS : UPDATE_HEAD_INVALIDATES;
+        struct update_head_lengths lengths = {rows[i].stored_len,
+                                              rows[i].sent_len};
 
-        if (update_head(&stored, &sent) != want)
+        if (update_head(&stored, &sent, lengths) != rows[i].want)
             fail_msg("%s", rows[i].what);
         fields_fini(&stored);
         fields_fini(&sent);
