@@ -90,6 +90,7 @@ fill_new(const struct fill_spec *spec)
     fill->worker = worker;
     fill->snapshot = snapshot_ref(spec->snapshot);
     fill->policy = spec->policy;
+    fill->rules = spec->rules ? spec->rules : &spec->policy->caching;
     fill->nudge = watcher_new(worker->loop, on_nudge, fill);
     fill->key = key_copy(spec->key, &fill->key_text);
     fill->method = mem_strndup(spec->method.ptr, spec->method.len);
@@ -110,6 +111,7 @@ fill_new(const struct fill_spec *spec)
     fill->shared = spec->shared;
     fill->store = spec->store;
     fill->updates = spec->updates;
+    fill->word = spec->purges ? FILL_WORD_AWAITED : FILL_WORD_NONE;
     fill->safe = method_safe(spec->method);
     fill->has_body = spec->has_body;
     fill->body_len = spec->body_len;
@@ -371,10 +373,34 @@ origin_over(struct fill *fill, const struct fetch_result *result)
     fail_with(f, result);
     if (f->body != NULL && blob_state(f->body) == ERR_AGAIN) {
         blob_finish(f->body, result->err);
+        if (ok && f->keeps && f->word == FILL_WORD_AWAITED)
+            return; /* fill_word goes on */
         if (ok && f->keeps)
             fill_keep(f);
     }
     fill_over(f);
+}
+
+void
+fill_word(struct fill *fill, uint64_t position)
+{
+    if (fill->word != FILL_WORD_AWAITED)
+        return;
+    fill->word = FILL_WORD_GIVEN;
+    /* Its head is not there yet, or it is not kept. */
+    if (fill->outcome != FILL_RESPONSE || !fill->keeps)
+        return;
+    bool whole = blob_state(fill->body) == ERR_OK;
+
+    if (position == 0)
+        fill_slide(fill);
+    else
+        fill->answer_position = position;
+    if (!whole)
+        return;
+    if (fill->keeps)
+        fill_keep(fill);
+    fill_over(fill);
 }
 
 static void
@@ -583,7 +609,8 @@ unwanted(struct fill *fill)
         return false;
     if (fill->outcome == FILL_RESPONSE && fill->keeps)
         return false;
-    if (fill->outcome == FILL_PENDING && fill->store && fill->sent_ns != 0)
+    if (fill->outcome == FILL_PENDING && fill->store && fill->safe &&
+        fill->sent_ns != 0)
         return false;
     if (fill->body != NULL && blob_readers(fill->body) > 0)
         return false;

@@ -60,11 +60,21 @@ struct fill_client {
     void *client;
 };
 
+/* Whether its own invalidation must be out before it may be stored. */
+enum fill_word {
+    FILL_WORD_NONE,    /* it has none */
+    FILL_WORD_AWAITED, /* it has: fill_word will say */
+    FILL_WORD_GIVEN
+};
+
 /* What to ask, of whom. Spans are copied by fill_new. */
 struct fill_spec {
     struct worker *worker;
     struct snapshot *snapshot; /* a reference is taken */
     const struct policy *policy;
+    /* By which the answer is stored; NULL: the policy's own. Those of a GET,
+     * when this is another method. */
+    const struct caching_policy *rules;
     const struct key *key;
     const struct target *target;
     struct span method;
@@ -80,6 +90,7 @@ struct fill_spec {
                       * has spent time in a cache (an Age over 0) */
     bool shared;     /* it is in the flight table */
     bool store;      /* keep the response if the rules allow */
+    bool purges;     /* a POST: to be stored after its own invalidation */
     bool updates;    /* a HEAD, whose answer is about what is stored too */
     bool keyed;      /* ask for what the key says, not for the raw target: what
                       * is no part of the key must not shape what is stored */
@@ -97,6 +108,7 @@ struct fill {
     struct worker *worker;
     struct snapshot *snapshot;
     const struct policy *policy;
+    const struct caching_policy *rules;
     struct watcher *nudge;    /* something about it has changed: look */
     struct fill_client *lead; /* NULL: none, or it has left */
 
@@ -129,9 +141,10 @@ struct fill {
     uint64_t sent_ns;    /* L1; 0: not sent */
     uint64_t attempt_ns; /* when this attempt was sent */
     bool paused;
-    size_t discarded;    /* bytes of a body that nobody wants */
-    size_t reserved;     /* bytes of the store's budget */
-    _Atomic bool keeps;  /* the body is kept, to be stored */
+    size_t discarded;   /* bytes of a body that nobody wants */
+    size_t reserved;    /* bytes of the store's budget */
+    _Atomic bool keeps; /* the body is kept, to be stored */
+    enum fill_word word;
     bool never_sent;     /* no server could be connected to */
     struct object *kept; /* what it became in the store: held as long as the
                           * fill is read, so that its bytes stay charged */
@@ -179,6 +192,10 @@ void fill_forgo(struct fill *fill);
 /* The client that leads: interim responses and room. It must take itself out
  * (NULL) before it goes. */
 void fill_lead(struct fill *fill, struct fill_client *lead);
+/* For FILL_WORD_AWAITED, on the owner's thread, once or more: its invalidation
+ * is out, and it may be stored under this position; 0: it is not to be stored.
+ * The first word counts. The fill may be over on return. */
+void fill_word(struct fill *fill, uint64_t position);
 /* Gives up a reference, on any thread, and lets the owner see whether anybody
  * is left. */
 void fill_leave(struct fill **fill);

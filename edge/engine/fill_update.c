@@ -17,7 +17,7 @@ stored_pack(const struct fill *fill, const struct fields *fields,
 
     if (!caching->omits_fields)
         return pack_new(fields);
-    caching_stored_fields(fields, &fill->policy->caching, &rest);
+    caching_stored_fields(fields, fill->rules, &rest);
     struct pack *pack = pack_new(&rest);
 
     fields_fini(&rest);
@@ -142,8 +142,7 @@ caching_of_get(struct fill *fill, const struct fields *fields,
 {
     struct caching_request get = {.method = SPAN("GET"), .fields = request};
 
-    caching_of(&get, 200, fields, &fill->policy->caching,
-               clock_wall_ms() / 1000,
+    caching_of(&get, 200, fields, fill->rules, clock_wall_ms() / 1000,
                (fill->received_ns - fill->attempt_ns) / NS_PER_MS, caching);
 }
 

@@ -23,6 +23,8 @@ struct outgoing {
     struct buf scratch;
     char client[CLIENT_TEXT];
     char hops[TX_HOPS_SIZE];
+    struct key get_key; /* of a GET of the URL, in get_text: see for_get */
+    struct buf get_text;
     struct fill_spec spec;
     struct peer_choice peers[FILL_PEERS_MAX];
 };
@@ -75,12 +77,12 @@ choose_peers(struct tx *tx, struct outgoing *out)
     out->spec.peer_stale = tx->plan.take_stale;
 }
 
-/* Whether what is asked may be given to others: stored, or, of a HEAD, put
- * into what is stored (RFC 9111 section 4.3.5). */
+/* Whether what is asked may be given to others: stored, or put into what is
+ * stored. */
 static bool
-may_be_shared(const struct tx *tx, const struct fill_spec *spec)
+may_be_shared(const struct fill_spec *spec)
 {
-    return spec->store || (tx->ask.head && !tx->policy->plan.pass);
+    return spec->store || spec->updates;
 }
 
 static void
@@ -93,7 +95,7 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
         .host = to_peer ? tx->key.host : origin_host(tx),
         .pseudonym = span_of(tx->use->snapshot->conf->node),
         .http11 = tx->request->minor > 0,
-        .shared = may_be_shared(tx, &out->spec),
+        .shared = may_be_shared(&out->spec),
         .passing = tx->policy->passing.list,
         .passing_count = tx->policy->passing.count,
         .codings = &tx->policy->key.codings,
@@ -109,13 +111,30 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
     fields_remove(&out->fields, SPAN("If-Range"));
 }
 
-/* On cp routes nothing is answered from the store, and so nothing there needs
- * to be kept new. */
-static bool
-updates_stored(const struct tx *tx)
+/* What else than a GET says something of what GETs have stored: a HEAD (RFC
+ * 9111 section 4.3.5), a POST (RFC 9110 section 9.3.3). It is put there under
+ * the key and by the rules of the route that a GET takes. On cp routes nothing
+ * is answered from the store, and so nothing there needs to be kept new. */
+static void
+for_get(const struct tx *tx, struct outgoing *out)
 {
-    return tx->ask.head && tx->ask.source == PLAN_CLIENT &&
-           !tx->policy->plan.pass && tx->policy->plan.level == CONF_AP;
+    const struct policy *get = snapshot_find(tx->use->snapshot, tx->target.host,
+                                             tx->target.path, SPAN("GET"));
+    struct fill_spec *spec = &out->spec;
+
+    if (get == NULL || get->plan.level != CONF_AP ||
+        tx->ask.source != PLAN_CLIENT)
+        return;
+    key_build(&get->key, &tx->target, tx->request->fields, &out->get_text,
+              &out->get_key);
+    spec->updates = tx->ask.head && !tx->policy->plan.pass && !get->plan.pass;
+    spec->purges = tx_post_may_store(tx, get, &out->get_key);
+    if (!spec->updates && !spec->purges)
+        return;
+    spec->key = &out->get_key;
+    spec->rules = &get->caching;
+    spec->store |= spec->purges;
+    spec->keyed |= spec->updates;
 }
 
 static void
@@ -135,12 +154,13 @@ outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
         .cp = tx->plan.strict && tx->policy->plan.level == CONF_CP,
         .shared = shared,
         .store = tx->plan.verdict != PLAN_PASS,
-        .updates = updates_stored(tx),
-        .keyed = tx->plan.verdict != PLAN_PASS || updates_stored(tx),
+        .keyed = tx->plan.verdict != PLAN_PASS,
         .body_len = -1,
     };
     if (tx->plan.verdict == PLAN_PEER)
         choose_peers(tx, out);
+    if (tx->ask.head || tx->invalidates)
+        for_get(tx, out);
     outgoing_fields(tx, out, shared || tx->plan.verdict != PLAN_PASS);
 }
 
@@ -160,6 +180,7 @@ outgoing_fini(struct outgoing *out)
 {
     fields_fini(&out->fields);
     buf_fini(&out->scratch);
+    buf_fini(&out->get_text);
 }
 
 static struct flight *
@@ -376,8 +397,10 @@ tx_drop_fill(struct tx *tx)
     if (tx->fill == NULL)
         return;
     flight_unwait(&tx->fill->flight, &tx->waiter);
-    if (tx->leads)
+    if (tx->leads) {
         fill_lead(tx->fill, NULL);
+        fill_word(tx->fill, 0);
+    }
     tx->leads = false;
     fill_leave(&tx->fill);
 }

@@ -84,7 +84,9 @@ struct tx {
     enum err broken;    /* why the body cannot be finished */
 
     struct tx_purge_wait *purging;
-    bool invalidates; /* an unsafe request was sent: others must hear of it */
+    unsigned purged;   /* entries that were applied; 0: not all */
+    uint64_t post_seq; /* see tx_post.c; 0: not to be stored */
+    bool invalidates;  /* an unsafe request was sent: others must hear of it */
 
     struct auth_claims claims; /* of a peer that asks */
     struct buf position;       /* ours, read before the lookup; for a peer */
@@ -220,5 +222,16 @@ void tx_settle(struct tx *tx);
 /* The client has left before it was settled. */
 void tx_settle_alone(struct tx *tx);
 void tx_purge_forget(struct tx *tx);
+
+/* ---- what a POST leaves for GET ---- */
+
+/* Whether its answer may be stored, if it says so, under the key and by the
+ * rules of a GET of its URL (NULL: no route takes that). */
+bool tx_post_may_store(const struct tx *tx, const struct policy *get,
+                       const struct key *key);
+/* Around its invalidation: right before it is submitted, and when it has been
+ * applied here as `own` entries (0: not all were). */
+void tx_post_begin(struct tx *tx);
+void tx_post_end(struct tx *tx, unsigned own);
 
 #endif

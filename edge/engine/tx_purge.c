@@ -19,6 +19,8 @@ struct tx_purge_wait {
     struct tx *tx; /* NULL: it has left */
     void (*then)(struct tx *tx, const struct purge_result *result);
     unsigned pending;
+    unsigned applied; /* here, of those that were submitted */
+    bool all_applied;
     struct purge_result worst;
 };
 
@@ -30,6 +32,8 @@ on_purged(void *arg, const struct purge_result *result)
     if (wait->worst.outcome == PURGE_ALONE || !result->applied ||
         result->outcome == PURGE_LOCAL)
         wait->worst = *result;
+    wait->applied += result->applied;
+    wait->all_applied = wait->all_applied && result->applied;
     wait->worker->purges--;
     if (--wait->pending > 0)
         return;
@@ -38,6 +42,7 @@ on_purged(void *arg, const struct purge_result *result)
     if (tx != NULL) {
         tx->purging = NULL;
         tx->waits = TX_WAITS_NOT;
+        tx->purged = wait->all_applied ? wait->applied : 0;
         wait->then(tx, &wait->worst);
     }
     free(wait);
@@ -103,6 +108,7 @@ wait_new(struct tx *tx,
     wait->then = then;
     wait->worst.outcome = PURGE_ALONE;
     wait->worst.applied = true;
+    wait->all_applied = true;
     return wait;
 }
 
@@ -264,6 +270,7 @@ static void
 settled(struct tx *tx, const struct purge_result *result)
 {
     (void)result; /* what could not be published is applied here, and logged */
+    tx_post_end(tx, tx->purged);
     if (tx->fill != NULL)
         tx_deliver_fill(tx);
     else
@@ -298,6 +305,7 @@ tx_settle(struct tx *tx)
         settled(tx, NULL);
         return;
     }
+    tx_post_begin(tx);
     tx->purging = submit_all(tx);
     tx->waits = TX_WAITS_PURGE;
     if (tx->purging->pending == 0) {

@@ -260,7 +260,7 @@ located_at_target(const struct facts *facts)
 }
 
 /* GET, or a POST whose answer is what a GET would give (RFC 9110 section
- * 9.3.3). */
+ * 9.3.3). A cookie set by a POST is what that very client has got by it. */
 static bool
 method_storable(const struct facts *facts, const struct caching *out)
 {
@@ -269,7 +269,8 @@ method_storable(const struct facts *facts, const struct caching *out)
     if (span_eq(method, SPAN("GET")))
         return true;
     return span_eq(method, SPAN("POST")) && facts->status == 200 &&
-           out->explicit_lifetime && located_at_target(facts);
+           out->explicit_lifetime && located_at_target(facts) &&
+           !fields_has(facts->response, SPAN("Set-Cookie"));
 }
 
 /* Of the parts that we are sent, none is stored as a whole; a 304 is about
