@@ -90,7 +90,7 @@ fill_new(const struct fill_spec *spec)
     fill->worker = worker;
     fill->snapshot = snapshot_ref(spec->snapshot);
     fill->policy = spec->policy;
-    fill->rules = spec->rules ? spec->rules : &spec->policy->caching;
+    fill->rules = spec->rules ? spec->rules : spec->policy;
     fill->nudge = watcher_new(worker->loop, on_nudge, fill);
     fill->key = key_copy(spec->key, &fill->key_text);
     fill->method = mem_strndup(spec->method.ptr, spec->method.len);

@@ -72,9 +72,9 @@ struct fill_spec {
     struct worker *worker;
     struct snapshot *snapshot; /* a reference is taken */
     const struct policy *policy;
-    /* By which the answer is stored; NULL: the policy's own. Those of a GET,
-     * when this is another method. */
-    const struct caching_policy *rules;
+    /* By which the answer is stored; NULL: the same. That of a GET, when this
+     * is another method. */
+    const struct policy *rules;
     const struct key *key;
     const struct target *target;
     struct span method;
@@ -108,7 +108,7 @@ struct fill {
     struct worker *worker;
     struct snapshot *snapshot;
     const struct policy *policy;
-    const struct caching_policy *rules;
+    const struct policy *rules;
     struct watcher *nudge;    /* something about it has changed: look */
     struct fill_client *lead; /* NULL: none, or it has left */
 

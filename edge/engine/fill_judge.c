@@ -59,7 +59,7 @@ struct vary *
 fill_vary(const struct fill *fill, const struct fields *fields)
 {
     return vary_new(fields, pack_fields(fill->request),
-                    &fill->policy->key.codings);
+                    &fill->rules->key.codings);
 }
 
 void
@@ -74,7 +74,7 @@ fill_caching(struct fill *fill, unsigned status, const struct fields *fields,
         .fields = pack_fields(fill->request),
     };
 
-    caching_of(&request, (int)status, fields, fill->rules,
+    caching_of(&request, (int)status, fields, &fill->rules->caching,
                clock_wall_ms() / 1000,
                (fill->received_ns - fill->attempt_ns) / NS_PER_MS, caching);
     if (caching->storable) {
@@ -101,8 +101,8 @@ fill_private_to_all(const struct fill *fill)
                           ? fill->base->status
                           : fill->status;
 
-    caching_of(&request, (int)status, pack_fields(fill->fields), fill->rules,
-               clock_wall_ms() / 1000, 0, &caching);
+    caching_of(&request, (int)status, pack_fields(fill->fields),
+               &fill->rules->caching, clock_wall_ms() / 1000, 0, &caching);
     return !caching.storable;
 }
 
@@ -192,7 +192,7 @@ accept_response(struct fill *fill, const struct fetch_head *head,
     if (fill->caching.omits_fields) {
         struct fields rest = {0};
 
-        caching_stored_fields(fields, fill->rules, &rest);
+        caching_stored_fields(fields, &fill->rules->caching, &rest);
         pack_unref(&fill->stored_fields);
         fill->stored_fields = pack_new(&rest);
         fields_fini(&rest);

@@ -17,7 +17,7 @@ stored_pack(const struct fill *fill, const struct fields *fields,
 
     if (!caching->omits_fields)
         return pack_new(fields);
-    caching_stored_fields(fields, fill->rules, &rest);
+    caching_stored_fields(fields, &fill->rules->caching, &rest);
     struct pack *pack = pack_new(&rest);
 
     fields_fini(&rest);
@@ -142,7 +142,7 @@ caching_of_get(struct fill *fill, const struct fields *fields,
 {
     struct caching_request get = {.method = SPAN("GET"), .fields = request};
 
-    caching_of(&get, 200, fields, fill->rules, clock_wall_ms() / 1000,
+    caching_of(&get, 200, fields, &fill->rules->caching, clock_wall_ms() / 1000,
                (fill->received_ns - fill->attempt_ns) / NS_PER_MS, caching);
 }
 
@@ -158,13 +158,17 @@ freshen(struct fill *fill, struct object *stored,
     update_fields(pack_fields(stored->fields), from_head, &updated);
     fill_tags_update(fill, stored, &updated);
     caching_of_get(fill, &updated, pack_fields(fill->request), &caching);
-    if (caching.storable) {
-        replace(store, stored,
-                updated_object(fill, stored, &updated, &caching));
+    bool tags_refused = fill_tags_refusal(fill) != NULL;
+
+    if (caching.storable && !tags_refused) {
+        struct object *object =
+            updated_object(fill, stored, &updated, &caching);
+
+        store_replace(store, stored, &object);
     } else {
         /* Out with it, unless only this request forbids storing. */
         caching_of_get(fill, &updated, &none, &caching);
-        if (!caching.storable)
+        if (!caching.storable || tags_refused)
             store_remove(store, stored);
     }
     fields_fini(&updated);

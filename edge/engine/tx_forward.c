@@ -132,7 +132,7 @@ for_get(const struct tx *tx, struct outgoing *out)
     if (!spec->updates && !spec->purges)
         return;
     spec->key = &out->get_key;
-    spec->rules = &get->caching;
+    spec->rules = get;
     spec->store |= spec->purges;
     spec->keyed |= spec->updates;
 }

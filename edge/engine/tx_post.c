@@ -10,8 +10,6 @@
  * must be one of our own. Otherwise somebody else's invalidation may hide
  * behind ours, and it is not stored.
  */
-#include <stdlib.h>
-
 #include "cluster/inval.h"
 #include "http/forward.h"
 #include "tx_internal.h"
@@ -47,13 +45,9 @@ valid_until(struct tx *tx)
     const struct fill *fill = tx->fill;
     /* Before the check, which may see what comes during it. */
     uint64_t seq = inval_seq(inval);
-    size_t count;
-    struct hash128 *tags = fill_tags(pack_fields(fill->stored_fields), &count);
-    struct inval_subject subject = {fill->key.host, fill->key.path_query, tags,
-                                    count};
+    struct inval_subject subject = fill_subject(fill);
     enum validity validity = inval_check(inval, &subject, fill->position);
 
-    free(tags);
     return validity == VALIDITY_VALID ? seq : 0;
 }
 
