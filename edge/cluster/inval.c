@@ -223,6 +223,7 @@ apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
 
     node->seq = inval->next;
     set_mark(&node->marks, &node->local_hard, entry, local, inval->next);
+    atomic_fetch_add_explicit(&node->count, 1, memory_order_release);
     list_push_back(&inval->by_age, &node->u.by_age);
     if (!fresh)
         return;

@@ -111,17 +111,14 @@ take_key(struct inval *inval, struct hash128 key, struct inval_found *found)
         take(&node->marks, found);
 }
 
-void
-inval_find(struct inval *inval, const struct inval_subject *subject,
-           struct inval_found *found)
+/* All that matches but the entries for the very URL. */
+static void
+find_but_url(struct inval *inval, const struct inval_subject *subject,
+             struct hash128 host, struct inval_found *found)
 {
-    struct hash128 host = inval_host_key(subject->host);
-
-    grace_enter();
     *found = (struct inval_found){0};
     take(&inval->all, found);
     take_key(inval, host, found);
-    take_key(inval, inval_value_key(host, INVAL_URL, subject->path), found);
     const struct inval_lengths *lengths =
         atomic_load_explicit(&inval->lengths, memory_order_acquire);
 
@@ -134,6 +131,17 @@ inval_find(struct inval *inval, const struct inval_subject *subject,
     }
     for (size_t i = 0; i < subject->tag_count; i++)
         take_key(inval, subject->tags[i], found);
+}
+
+void
+inval_find(struct inval *inval, const struct inval_subject *subject,
+           struct inval_found *found)
+{
+    struct hash128 host = inval_host_key(subject->host);
+
+    grace_enter();
+    find_but_url(inval, subject, host, found);
+    take_key(inval, inval_value_key(host, INVAL_URL, subject->path), found);
 }
 
 uint64_t
@@ -164,4 +172,49 @@ inval_check(struct inval *inval, const struct inval_subject *subject,
     if (inval_floor(inval) > position)
         return VALIDITY_FLOOR;
     return found.soft > position ? VALIDITY_SOFT : VALIDITY_VALID;
+}
+
+/* ---- own entries ---- */
+
+static uint32_t
+entries_for(struct inval *inval, struct hash128 host, struct span path)
+{
+    const struct inval_node *node =
+        inval_lookup(inval, inval_value_key(host, INVAL_URL, path));
+
+    return node == NULL
+               ? 0
+               : atomic_load_explicit(&node->count, memory_order_acquire);
+}
+
+bool
+inval_own_begin(struct inval *inval, const struct inval_subject *subject,
+                uint64_t position, struct inval_own *own)
+{
+    grace_enter();
+    /* Before the check: what comes later than this is counted at the end. */
+    own->floor = inval_floor(inval);
+    own->urls =
+        entries_for(inval, inval_host_key(subject->host), subject->path);
+    return inval_check(inval, subject, position) == VALIDITY_VALID;
+}
+
+uint64_t
+inval_own_end(struct inval *inval, const struct inval_subject *subject,
+              uint64_t position, const struct inval_own *own, uint32_t count)
+{
+    struct hash128 host = inval_host_key(subject->host);
+    struct inval_found found;
+    /* First: what comes from here on has a later number. */
+    uint64_t seq = inval_seq(inval);
+
+    grace_enter();
+    find_but_url(inval, subject, host, &found);
+    uint32_t urls = entries_for(inval, host, subject->path);
+
+    /* While the floor stands nothing has been dropped, nor counted anew. */
+    if (inval_floor(inval) != own->floor || urls - own->urls != count ||
+        found.hard > position || found.soft > position)
+        return 0;
+    return seq;
 }

@@ -37,8 +37,9 @@ struct inval_node {
     struct table_node node;
     struct hash128 key;
     struct inval_marks marks;
-    uint64_t seq;    /* these: the control thread only */
-    uint32_t length; /* of a prefix; else 0 */
+    _Atomic uint32_t count; /* of entries; wraps. After the mark of each */
+    uint64_t seq;           /* these: the control thread only */
+    uint32_t length;        /* of a prefix; else 0 */
     bool local_hard;
     union {
         struct list_link by_age;  /* while in the table */

@@ -84,9 +84,12 @@ struct tx {
     enum err broken;    /* why the body cannot be finished */
 
     struct tx_purge_wait *purging;
-    unsigned purged;   /* entries that were applied; 0: not all */
-    uint64_t post_seq; /* see tx_post.c; 0: not to be stored */
-    bool invalidates;  /* an unsafe request was sent: others must hear of it */
+    struct {           /* see tx_post.c */
+        bool stores;   /* its answer, when nothing comes between */
+        unsigned urls; /* entries for its own URL; 0: not all were applied */
+        struct inval_own own;
+    } post;
+    bool invalidates; /* an unsafe request was sent: others must hear of it */
 
     struct auth_claims claims; /* of a peer that asks */
     struct buf position;       /* ours, read before the lookup; for a peer */
@@ -230,7 +233,7 @@ void tx_purge_forget(struct tx *tx);
 bool tx_post_may_store(const struct tx *tx, const struct policy *get,
                        const struct key *key);
 /* Around its invalidation: right before it is submitted, and when it has been
- * applied here as `own` entries (0: not all were). */
+ * applied here as `own` entries for its URL (0: not all were). */
 void tx_post_begin(struct tx *tx);
 void tx_post_end(struct tx *tx, unsigned own);
 

@@ -4,11 +4,8 @@
  *
  * First it invalidates, as every unsafe request does; only then may it be
  * stored, since what it replaces is older and it must not be purged by its own
- * invalidation. Its position is the number of that. Between the sending and
- * that number nothing else that matches it may have come: until right before
- * the invalidation is submitted the tables say so; from there on every number
- * must be one of our own. Otherwise somebody else's invalidation may hide
- * behind ours, and it is not stored.
+ * invalidation. Its position is a number behind that; that nobody else's hides
+ * behind it, between the sending and there, is seen to by inval_own_*.
  */
 #include "cluster/inval.h"
 #include "http/forward.h"
@@ -36,38 +33,33 @@ tx_post_may_store(const struct tx *tx, const struct policy *get,
            asks_as_get(tx, tx->policy) && asks_as_get(tx, get);
 }
 
-/* The number up to which nothing has come that matches the response; 0:
- * something has. */
-static uint64_t
-valid_until(struct tx *tx)
-{
-    struct inval *inval = tx->worker->engine->parts.inval;
-    const struct fill *fill = tx->fill;
-    /* Before the check, which may see what comes during it. */
-    uint64_t seq = inval_seq(inval);
-    struct inval_subject subject = fill_subject(fill);
-    enum validity validity = inval_check(inval, &subject, fill->position);
-
-    return validity == VALIDITY_VALID ? seq : 0;
-}
-
 void
 tx_post_begin(struct tx *tx)
 {
-    struct fill *fill = tx->fill;
+    const struct fill *fill = tx->fill;
 
-    tx->post_seq = 0;
-    if (fill != NULL && fill->outcome == FILL_RESPONSE &&
-        fill->word == FILL_WORD_AWAITED && fill->keeps)
-        tx->post_seq = valid_until(tx);
+    tx->post.stores = false;
+    if (fill == NULL || fill->outcome != FILL_RESPONSE ||
+        fill->word != FILL_WORD_AWAITED || !fill->keeps)
+        return;
+    struct inval_subject subject = fill_subject(fill);
+
+    tx->post.stores = inval_own_begin(tx->worker->engine->parts.inval, &subject,
+                                      fill->position, &tx->post.own);
 }
 
 void
 tx_post_end(struct tx *tx, unsigned own)
 {
-    uint64_t seq = inval_seq(tx->worker->engine->parts.inval);
-    bool only_ours = tx->post_seq != 0 && own > 0 && seq == tx->post_seq + own;
+    struct fill *fill = tx->fill;
+    uint64_t position = 0;
 
-    if (tx->fill != NULL)
-        fill_word(tx->fill, only_ours ? seq : 0);
+    if (fill == NULL)
+        return;
+    struct inval_subject subject = fill_subject(fill);
+
+    if (tx->post.stores && own > 0)
+        position = inval_own_end(tx->worker->engine->parts.inval, &subject,
+                                 fill->position, &tx->post.own, own);
+    fill_word(fill, position);
 }

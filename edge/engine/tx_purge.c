@@ -19,7 +19,7 @@ struct tx_purge_wait {
     struct tx *tx; /* NULL: it has left */
     void (*then)(struct tx *tx, const struct purge_result *result);
     unsigned pending;
-    unsigned applied; /* here, of those that were submitted */
+    unsigned own; /* submitted for the URL of the request itself */
     bool all_applied;
     struct purge_result worst;
 };
@@ -32,7 +32,6 @@ on_purged(void *arg, const struct purge_result *result)
     if (wait->worst.outcome == PURGE_ALONE || !result->applied ||
         result->outcome == PURGE_LOCAL)
         wait->worst = *result;
-    wait->applied += result->applied;
     wait->all_applied = wait->all_applied && result->applied;
     wait->worker->purges--;
     if (--wait->pending > 0)
@@ -42,7 +41,7 @@ on_purged(void *arg, const struct purge_result *result)
     if (tx != NULL) {
         tx->purging = NULL;
         tx->waits = TX_WAITS_NOT;
-        tx->purged = wait->all_applied ? wait->applied : 0;
+        tx->post.urls = wait->all_applied ? wait->own : 0;
         wait->then(tx, &wait->worst);
     }
     free(wait);
@@ -91,6 +90,10 @@ submit_url(struct tx *tx, struct tx_purge_wait *wait,
         .value = mem_strndup(value.ptr, value.len),
     };
 
+    if (tx->fill != NULL && whole && !soft &&
+        span_eq(key.host, tx->fill->key.host) &&
+        span_eq(key.path_query, tx->fill->key.path_query))
+        wait->own++;
     submit(wait, &purge);
     free(purge.host);
     free(purge.value);
@@ -270,7 +273,7 @@ static void
 settled(struct tx *tx, const struct purge_result *result)
 {
     (void)result; /* what could not be published is applied here, and logged */
-    tx_post_end(tx, tx->purged);
+    tx_post_end(tx, tx->post.urls);
     if (tx->fill != NULL)
         tx_deliver_fill(tx);
     else

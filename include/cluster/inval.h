@@ -87,6 +87,25 @@ enum validity inval_check(struct inval *inval,
                           uint64_t position);
 uint64_t inval_floor(const struct inval *inval);
 
+/*
+ * For a response that invalidates its own URL and is to be stored after that:
+ * the entries that it publishes for this URL must not count against it, and
+ * nobody else's may hide behind them, since the tables know the last one only.
+ * inval_own_begin comes right before they are published: false when something
+ * later than `position` matches already. inval_own_end comes when they have
+ * been applied here, `count` of them: gives the number that the response may
+ * claim, or 0 when anything else that matches it has come meanwhile.
+ */
+struct inval_own {
+    uint64_t floor;
+    uint32_t urls; /* entries for the URL so far */
+};
+bool inval_own_begin(struct inval *inval, const struct inval_subject *subject,
+                     uint64_t position, struct inval_own *own);
+uint64_t inval_own_end(struct inval *inval, const struct inval_subject *subject,
+                       uint64_t position, const struct inval_own *own,
+                       uint32_t count);
+
 /* How far we are, to be sent: everything up to `seq` is in `position`, and
  * nothing later. Sites whose stream was never met are not in it. */
 struct inval_snapshot {

@@ -65,6 +65,87 @@ check(const char *host, const char *path, const char *tag, uint64_t position)
     return inval_check(inval, &subject, position);
 }
 
+/* A response that purges its own URL and is stored after that: what else comes
+ * between is never lost behind its own entry. */
+static void
+own_entries(void **state)
+{
+    static const struct {
+        const char *what;
+        enum inval_kind kind; /* of another entry; INVAL_KINDS: none */
+        bool soft;
+        const char *value;
+        int when; /* 0 before begin, 1 before our own, 2 after it */
+        bool want;
+    } table[] = {
+        {"alone", INVAL_KINDS, false, "", 0, true},
+        {"the same URL before", INVAL_URL, false, "/x", 0, false},
+        {"the same URL, hidden by ours", INVAL_URL, false, "/x", 1, false},
+        {"softly, hidden by ours", INVAL_URL, true, "/x", 1, false},
+        {"the same URL after", INVAL_URL, false, "/x", 2, false},
+        {"another URL", INVAL_URL, false, "/y", 1, true},
+        {"a prefix", INVAL_PREFIX, false, "/", 1, false},
+        {"a prefix, softly", INVAL_PREFIX, true, "/", 2, false},
+        {"another prefix", INVAL_PREFIX, false, "/y", 1, true},
+        {"the host", INVAL_HOST, false, "", 1, false},
+        {"a tag", INVAL_TAG, false, "t1", 2, false},
+        {"another tag", INVAL_TAG, false, "t2", 1, true},
+        {"a group", INVAL_GROUP, false, "g", 1, true},
+        {"all", INVAL_ALL, false, "", 1, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct hash128 tag = inval_tag_hash(span_of("t1"));
+        struct inval_subject subject = {span_of("a"), span_of("/x"), &tag, 1};
+        const char *host = table[i].kind == INVAL_TAG ? "" : "a";
+        uint64_t position = inval_seq(inval);
+        struct inval_own own;
+
+        for (int when = 0; when < 3; when++) {
+            if (when == 1)
+                assert_int_equal(
+                    inval_own_begin(inval, &subject, position, &own),
+                    table[i].when > 0 || table[i].kind == INVAL_KINDS);
+            if (when == 2) /* ours: for the URL, and where it is again */
+                apply_local(INVAL_URL, false, "a", "/x");
+            if (when == 2)
+                apply_local(INVAL_URL, false, "A", "/x");
+            if (when == table[i].when && table[i].kind != INVAL_KINDS)
+                apply_local(table[i].kind, table[i].soft, host, table[i].value);
+        }
+        uint64_t got = inval_own_end(inval, &subject, position, &own, 2);
+
+        if (table[i].when > 0 && (got != 0) != table[i].want)
+            fail_msg("%s", table[i].what);
+        if (got == 0)
+            continue;
+        assert_int_equal(got, inval_seq(inval));
+        assert_int_equal(check("a", "/x", "t1", got), VALIDITY_VALID);
+        apply_local(INVAL_URL, false, "a", "/x");
+        assert_int_equal(check("a", "/x", "t1", got), VALIDITY_HARD);
+    }
+}
+
+/* Neither a floor nor one of our own that has not come counts as nothing. */
+static void
+own_entries_in_trouble(void **state)
+{
+    struct inval_subject subject = {span_of("a"), span_of("/x"), NULL, 0};
+    uint64_t position = inval_seq(inval);
+    struct inval_own own;
+
+    (void)state;
+    assert_true(inval_own_begin(inval, &subject, position, &own));
+    assert_int_equal(inval_own_end(inval, &subject, position, &own, 1), 0);
+    apply_local(INVAL_URL, false, "a", "/x");
+    assert_int_not_equal(inval_own_end(inval, &subject, position, &own, 1), 0);
+    inval_raise_floor(inval, FLOOR_HOLE);
+    inval_publish(inval);
+    assert_int_equal(inval_own_end(inval, &subject, position, &own, 1), 0);
+    assert_false(inval_own_begin(inval, &subject, position, &own));
+}
+
 static void
 kinds(void **state)
 {
@@ -364,9 +445,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(kinds),      T(worst_wins), T(publishes_in_batches),
-        T(overflow),   T(localizes),  T(many_prefix_lengths),
-        T(ring_wraps),
+        T(own_entries), T(own_entries_in_trouble), T(kinds),
+        T(worst_wins),  T(publishes_in_batches),   T(overflow),
+        T(localizes),   T(many_prefix_lengths),    T(ring_wraps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
