@@ -162,8 +162,10 @@ struct fill {
     bool tags_refused;          /* they are too many */
     int64_t length;             /* of the body; -1 unknown */
     bool no_body;
-    bool shareable;  /* L5 */
-    bool is_private; /* the response forbids sharing, to anybody */
+    bool shareable;      /* L5 */
+    bool is_private;     /* the response forbids sharing, to anybody */
+    const char *why_not; /* it was to be stored, and is not: why, as in
+                          * caching.why_not; else NULL */
     bool from_peer;
     bool peer_is_stale; /* the peer said so */
     struct caching caching;

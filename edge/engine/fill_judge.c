@@ -125,18 +125,29 @@ fill_settle_sharing(struct fill *fill)
                            fill->received_ns + FILL_UNCACHEABLE_MS * NS_PER_MS);
 }
 
+static const char *
+why_not_kept(const struct fill *fill, uint64_t expected)
+{
+    if (!fill->caching.storable)
+        return fill->caching.why_not;
+    if (fill->status == 206 || fill->resuming)
+        return "partial-content";
+    if (expected > fill->snapshot->conf->max_object_bytes)
+        return "too-large";
+    return fill_would_hide(fill) ? "error-beside-copy" : NULL;
+}
+
 /* Whether the body is kept to be stored, or only passes through. */
 static void
 settle_body(struct fill *fill)
 {
     struct store *store = fill->worker->engine->parts.store;
-    uint64_t max = fill->snapshot->conf->max_object_bytes;
     uint64_t expected =
         fill->length > 0 && !fill->no_body ? (uint64_t)fill->length : 0;
 
-    fill->keeps = fill->store && fill->caching.storable &&
-                  fill->status != 206 && !fill->resuming && expected <= max &&
-                  !fill_would_hide(fill);
+    if (fill->store)
+        fill->why_not = why_not_kept(fill, expected);
+    fill->keeps = fill->store && fill->why_not == NULL;
     if (fill->keeps && expected > 0) {
         /* With the heads of its pieces, so that the whole of it fits. */
         size_t room = (size_t)expected + PIECES_ROOM;
@@ -144,7 +155,8 @@ settle_body(struct fill *fill)
         if (store_reserve(store, room))
             fill->reserved = room;
         else
-            fill->keeps = false;
+            fill->why_not = "no-room";
+        fill->keeps = fill->why_not == NULL;
     }
     fill->body = blob_new(fill->keeps ? expected : 0);
     if (!fill->keeps)

@@ -120,7 +120,7 @@ ap_forward(const struct question *q)
     enum plan_why why = why_not_hit(q);
 
     if (q->tried->private_ || (q->found->uncacheable && !q->found->object))
-        return verdict(PLAN_PASS, q->tried->private_ ? why : PLAN_WHY_BYPASS);
+        return verdict(PLAN_PASS, why);
     if (q->request->head)
         return verdict(PLAN_PASS, why);
     if (q->request->no_cache) {
@@ -256,7 +256,7 @@ plan_why_text(enum plan_why why)
         [PLAN_WHY_STALE] = "the stored copy is no longer fresh",
         [PLAN_WHY_REQUEST] = "the request asks for validation (no-cache)",
         [PLAN_WHY_METHOD] = "the method is never answered from the store",
-        [PLAN_WHY_BYPASS] = "this route, or this key, is not cached",
+        [PLAN_WHY_BYPASS] = "this route stores nothing",
         [PLAN_WHY_INVALIDATED] =
             "an invalidation, or a raised floor, is later than the copy",
         [PLAN_WHY_STRICT] =

@@ -12,17 +12,10 @@ void
 tx_answer(struct tx *tx, unsigned status, const char *type, struct span body,
           const struct fields *more)
 {
-    struct cache_status cache_status = {0};
+    struct cache_status cache_status = tx_status_of_error(tx, status);
     struct fields fields = {0};
     struct tx_reply reply = {.status = status};
 
-    /* It says how it was forwarded only if it was. */
-    if (tx->tried.origin) {
-        cache_status.fwd = tx_fwd(tx);
-        cache_status.detail = tx_detail(tx);
-    } else {
-        cache_status.detail = tx_status_own(status);
-    }
     if (more != NULL)
         fields_add_all(&fields, more);
     if (type != NULL)

@@ -103,6 +103,7 @@ struct tx {
     enum err error;
     const char *proxy_error; /* static */
     char detail[200];
+    char note[200]; /* of Cache-Status: its detail */
 };
 
 void tx_pool_free(struct worker *worker);
@@ -169,15 +170,12 @@ void tx_range_free(struct tx *tx);
 /* ---- what an answer says about itself ---- */
 
 enum cache_fwd tx_fwd(const struct tx *tx);
-/* For Cache-Status: who gave it, or what kept the copy back; or NULL. */
-const char *tx_detail(const struct tx *tx);
-/* Of an answer from a stored object, and of one from tx->fill. */
-struct cache_status tx_status_of_object(const struct tx *tx,
-                                        const struct object *object,
-                                        uint64_t age_s);
-struct cache_status tx_status_of_fill(const struct tx *tx);
-/* What an error of our own is called; NULL: it has no name. */
-const char *tx_status_own(unsigned status);
+/* Of an answer from a stored object, of one from tx->fill, of one of our own
+ * with this status. Their detail is in tx->note. */
+struct cache_status
+tx_status_of_object(struct tx *tx, const struct object *object, uint64_t age_s);
+struct cache_status tx_status_of_fill(struct tx *tx);
+struct cache_status tx_status_of_error(struct tx *tx, unsigned status);
 /* Puts in Cache-Status, with this node's name, after those of others. `value`
  * holds the text. */
 void tx_status_add(const struct tx *tx, const struct cache_status *status,
@@ -185,6 +183,10 @@ void tx_status_add(const struct tx *tx, const struct cache_status *status,
 /* Puts in Proxy-Status, for an error of our own with this status. */
 void tx_proxy_status_add(const struct tx *tx, unsigned status,
                          struct fields *fields, struct buf *value);
+/* The same for a stale copy that stands in for what could not be had; else
+ * nothing. */
+void tx_proxy_status_stale(const struct tx *tx, struct fields *fields,
+                           struct buf *value);
 /* The error type of this name (RFC 9209 section 2.3). */
 enum proxy_error tx_proxy_error(const char *name);
 

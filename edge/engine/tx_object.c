@@ -14,6 +14,7 @@ struct answer {
     struct fields fields;
     struct buf age;
     struct buf range;
+    struct buf proxy_status;
     struct cache_status cache_status;
 };
 
@@ -174,6 +175,7 @@ tx_deliver_object(struct tx *tx, struct object *object)
     tx_set_age(&a.fields, a.age_s, &a.age);
     answer_form(&a);
     a.cache_status = tx_status_of_object(tx, object, a.age_s);
+    tx_proxy_status_stale(tx, &a.fields, &a.proxy_status);
     if (tx->ask.source != PLAN_CLIENT)
         fields_add(&a.fields, SPAN(PEER_RESULT_FIELD),
                    tx->plan.verdict == PLAN_HIT_STALE ? SPAN("stale")
@@ -182,4 +184,5 @@ tx_deliver_object(struct tx *tx, struct object *object)
     fields_fini(&a.fields);
     buf_fini(&a.age);
     buf_fini(&a.range);
+    buf_fini(&a.proxy_status);
 }

@@ -1,7 +1,9 @@
 /* What an answer says about itself: Cache-Status (RFC 9211) and Proxy-Status
  * (RFC 9209). */
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/cache_status.h"
 #include "http/proxy_status.h"
 #include "tx_internal.h"
@@ -27,79 +29,6 @@ tx_fwd(const struct tx *tx)
         break;
     }
     return CACHE_FWD_NONE;
-}
-
-const char *
-tx_detail(const struct tx *tx)
-{
-    if (tx->plan.why == PLAN_WHY_STRICT)
-        return "cp";
-    if (tx->plan.why == PLAN_WHY_INVALIDATED)
-        return "invalidated";
-    if (tx->fill != NULL && tx->fill->from_peer)
-        return tx->upstream;
-    return NULL;
-}
-
-struct cache_status
-tx_status_of_object(const struct tx *tx, const struct object *object,
-                    uint64_t age_s)
-{
-    struct cache_status status = {
-        .hit = tx->fill == NULL,
-        .has_ttl = true,
-        .ttl_s = caching_ttl_s(&object->caching, age_s),
-    };
-
-    if (tx->fill != NULL) {
-        status.fwd = tx_fwd(tx);
-        status.fwd_status = (int)tx->fill->status;
-        status.collapsed = !tx->leads;
-        status.detail = tx_detail(tx);
-    } else if (tx->plan.verdict == PLAN_HIT_STALE) {
-        status.detail = tx->tried.origin ? "stale-origin-unreachable"
-                        : tx->plan.why == PLAN_WHY_INVALIDATED
-                            ? "stale-invalidated"
-                            : "stale-while-revalidate";
-    }
-    return status;
-}
-
-struct cache_status
-tx_status_of_fill(const struct tx *tx)
-{
-    return (struct cache_status){
-        .fwd = tx_fwd(tx),
-        .fwd_status = (int)tx->fill->status,
-        .stored = tx->fill->keeps,
-        .collapsed = !tx->leads,
-        .detail = tx_detail(tx),
-    };
-}
-
-void
-tx_status_add(const struct tx *tx, const struct cache_status *cache_status,
-              struct fields *fields, struct buf *value)
-{
-    struct cache_status status = *cache_status;
-
-    status.node = span_of(tx->use->snapshot->conf->node);
-    cache_status_append(fields, &status, value);
-    fields_remove(fields, SPAN("Cache-Status"));
-    fields_add(fields, SPAN("Cache-Status"), buf_span(value));
-}
-
-/* ---- errors ---- */
-
-/* The error type of this name (RFC 9209 section 2.3). */
-enum proxy_error
-tx_proxy_error(const char *name)
-{
-    for (int i = 0; i < PROXY_ERROR_COUNT; i++) {
-        if (strcmp(proxy_error_name((enum proxy_error)i), name) == 0)
-            return (enum proxy_error)i;
-    }
-    return PROXY_ERROR_PROXY_INTERNAL_ERROR;
 }
 
 /* What an error of our own is called: in Proxy-Status (RFC 9209 section 2.3)
@@ -132,12 +61,173 @@ own_error(unsigned status)
     return NULL;
 }
 
-const char *
-tx_status_own(unsigned status)
-{
-    const struct own_error *error = own_error(status);
+/* ---- Cache-Status ---- */
 
-    return error ? error->detail : NULL;
+/* Adds one more thing to what is said in detail. */
+static void
+note(struct tx *tx, const char *text)
+{
+    size_t len = strlen(tx->note);
+
+    if (text != NULL)
+        snprintf(tx->note + len, sizeof(tx->note) - len, "%s%s",
+                 len > 0 ? ", " : "", text);
+}
+
+/* Why it was asked for, and of whom. */
+static void
+note_forwarding(struct tx *tx)
+{
+    if (tx->fill != NULL && tx->fill->from_peer)
+        note(tx, tx->upstream);
+    if (tx->plan.why == PLAN_WHY_STRICT)
+        note(tx, "cp");
+    if (tx->plan.why == PLAN_WHY_INVALIDATED)
+        note(tx, "invalidated");
+    if (tx->found.uncacheable && tx->plan.verdict == PLAN_PASS) {
+        note(tx, "uncacheable-lately");
+        note(tx, tx->fill ? tx->fill->caching.why_not : NULL);
+    }
+}
+
+/* Why a copy that is no good any more is the answer. */
+static const char *
+why_stale(const struct tx *tx)
+{
+    if (tx->tried.origin)
+        return "stale-origin-unreachable";
+    return tx->plan.why == PLAN_WHY_INVALIDATED ? "stale-invalidated"
+                                                : "stale-while-revalidate";
+}
+
+static const char *
+said(const struct tx *tx)
+{
+    return tx->note[0] != '\0' ? tx->note : NULL;
+}
+
+struct cache_status
+tx_status_of_object(struct tx *tx, const struct object *object, uint64_t age_s)
+{
+    struct cache_status status = {
+        .hit = tx->fill == NULL,
+        .has_ttl = true,
+        .ttl_s = caching_ttl_s(&object->caching, age_s),
+    };
+
+    tx->note[0] = '\0';
+    if (tx->fill != NULL) {
+        status.fwd = tx_fwd(tx);
+        status.fwd_status = (int)tx->fill->status;
+        status.collapsed = !tx->leads;
+        note_forwarding(tx);
+        if (tx->fill->outcome == FILL_RESPONSE)
+            note(tx, "stale-if-error");
+    } else if (tx->plan.verdict == PLAN_HIT_STALE) {
+        note(tx, why_stale(tx));
+    }
+    status.detail = said(tx);
+    return status;
+}
+
+struct cache_status
+tx_status_of_fill(struct tx *tx)
+{
+    const struct fill *fill = tx->fill;
+    struct cache_status status = {
+        .fwd = tx_fwd(tx),
+        .fwd_status = (int)fill->status,
+        .stored = fill->keeps,
+        .collapsed = !tx->leads,
+        .has_ttl = fill->keeps,
+    };
+
+    if (status.has_ttl)
+        status.ttl_s = caching_ttl_s(
+            &fill->caching,
+            caching_age_s(&fill->caching, fill->received_ns, clock_boot_ns()));
+    tx->note[0] = '\0';
+    note_forwarding(tx);
+    if (tx->plan.why != PLAN_WHY_METHOD)
+        note(tx, fill->why_not);
+    status.detail = said(tx);
+    return status;
+}
+
+struct cache_status
+tx_status_of_error(struct tx *tx, unsigned status)
+{
+    struct cache_status cache_status = {0};
+
+    tx->note[0] = '\0';
+    /* It says how it was forwarded only if it was. */
+    if (tx->tried.origin) {
+        cache_status.fwd = tx_fwd(tx);
+        note_forwarding(tx);
+    } else {
+        const struct own_error *error = own_error(status);
+
+        note(tx, error ? error->detail : NULL);
+    }
+    cache_status.detail = said(tx);
+    return cache_status;
+}
+
+void
+tx_status_add(const struct tx *tx, const struct cache_status *cache_status,
+              struct fields *fields, struct buf *value)
+{
+    const struct conf *conf = tx->use->snapshot->conf;
+    struct cache_status status = *cache_status;
+
+    status.node = span_of(conf->node);
+    if (conf->cache_status.key && tx->policy != NULL)
+        status.key = tx->key.text;
+    cache_status_append(fields, &status, value);
+    fields_remove(fields, SPAN("Cache-Status"));
+    fields_add(fields, SPAN("Cache-Status"), buf_span(value));
+}
+
+/* ---- errors ---- */
+
+/* The error type of this name (RFC 9209 section 2.3). */
+enum proxy_error
+tx_proxy_error(const char *name)
+{
+    for (int i = 0; i < PROXY_ERROR_COUNT; i++) {
+        if (strcmp(proxy_error_name((enum proxy_error)i), name) == 0)
+            return (enum proxy_error)i;
+    }
+    return PROXY_ERROR_PROXY_INTERNAL_ERROR;
+}
+
+/* Whom it was asked of, without where that is. */
+static struct span
+next_hop(const struct tx *tx)
+{
+    struct span upstream =
+        span_of(tx->fill ? tx->fill->upstream_name : tx->upstream);
+    size_t space = span_find(upstream, ' ', 0);
+
+    return span_sub(upstream, space + 1, upstream.len);
+}
+
+static void
+add_proxy_status(const struct tx *tx, struct proxy_status *status,
+                 struct fields *fields, struct buf *value)
+{
+    status->node = span_of(tx->use->snapshot->conf->node);
+    proxy_status_append(fields, status, value);
+    fields_remove(fields, SPAN("Proxy-Status"));
+    fields_add(fields, SPAN("Proxy-Status"), buf_span(value));
+}
+
+static void
+say_failure(const struct tx *tx, struct proxy_status *status)
+{
+    status->error = tx_proxy_error(tx->proxy_error);
+    status->next_hop = next_hop(tx);
+    status->details = tx->detail;
 }
 
 void
@@ -146,17 +236,31 @@ tx_proxy_status_add(const struct tx *tx, unsigned status, struct fields *fields,
 {
     const struct own_error *error = own_error(status);
     struct proxy_status proxy = {
-        .node = span_of(tx->use->snapshot->conf->node),
+        .error = error ? error->error : PROXY_ERROR_PROXY_INTERNAL_ERROR,
     };
 
-    if (tx->proxy_error != NULL) {
-        proxy.error = tx_proxy_error(tx->proxy_error);
-        proxy.details = tx->detail;
-    } else if (error != NULL) {
-        proxy.error = error->error;
+    if (tx->proxy_error != NULL)
+        say_failure(tx, &proxy);
+    add_proxy_status(tx, &proxy, fields, value);
+}
+
+void
+tx_proxy_status_stale(const struct tx *tx, struct fields *fields,
+                      struct buf *value)
+{
+    struct proxy_status proxy = {0};
+
+    /* Another node would keep it with its copy. */
+    if (tx->ask.source != PLAN_CLIENT)
+        return;
+    if (tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE) {
+        proxy.received_status = (int)tx->fill->status;
+        proxy.next_hop = next_hop(tx);
+    } else if (tx->plan.verdict == PLAN_HIT_STALE && tx->tried.origin &&
+               tx->proxy_error != NULL) {
+        say_failure(tx, &proxy);
     } else {
-        proxy.error = PROXY_ERROR_PROXY_INTERNAL_ERROR;
+        return;
     }
-    proxy_status_format(&proxy, value);
-    fields_add(fields, SPAN("Proxy-Status"), buf_span(value));
+    add_proxy_status(tx, &proxy, fields, value);
 }

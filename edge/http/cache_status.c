@@ -1,7 +1,6 @@
 #include "http/cache_status.h"
 
 #include "base/check.h"
-#include "http/fields_internal.h"
 #include "http/sf_internal.h"
 
 #define KEY_SHOWN 256
@@ -79,15 +78,6 @@ void
 cache_status_append(const struct fields *response,
                     const struct cache_status *status, struct buf *out)
 {
-    struct member_cursor cursor = {0};
-    struct span member;
-
-    while (
-        fields_next_member(response, SPAN("Cache-Status"), &cursor, &member)) {
-        if (!quotes_closed(member))
-            continue;
-        buf_add_span(out, member);
-        buf_add_text(out, ", ");
-    }
+    sf_add_members(out, response, SPAN("Cache-Status"));
     cache_status_format(status, out);
 }

@@ -73,3 +73,11 @@ proxy_status_format(const struct proxy_status *status, struct buf *out)
         sf_add_string(out, span_of(status->details));
     }
 }
+
+void
+proxy_status_append(const struct fields *response,
+                    const struct proxy_status *status, struct buf *out)
+{
+    sf_add_members(out, response, SPAN("Proxy-Status"));
+    proxy_status_format(status, out);
+}

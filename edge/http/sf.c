@@ -1,6 +1,6 @@
 #include "http/sf_internal.h"
 
-#include "http/fields.h"
+#include "http/fields_internal.h"
 
 void
 sf_add_string(struct buf *out, struct span s)
@@ -40,4 +40,18 @@ sf_add_name(struct buf *out, struct span s)
         buf_add_span(out, s);
     else
         sf_add_string(out, s);
+}
+
+void
+sf_add_members(struct buf *out, const struct fields *fields, struct span name)
+{
+    struct member_cursor cursor = {0};
+    struct span member;
+
+    while (fields_next_member(fields, name, &cursor, &member)) {
+        if (!quotes_closed(member))
+            continue;
+        buf_add_span(out, member);
+        buf_add_text(out, ", ");
+    }
 }

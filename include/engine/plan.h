@@ -82,7 +82,7 @@ enum plan_why {
     PLAN_WHY_STALE,
     PLAN_WHY_REQUEST, /* the request asked for it */
     PLAN_WHY_METHOD,
-    PLAN_WHY_BYPASS,      /* the route caches nothing, or this key cannot */
+    PLAN_WHY_BYPASS,      /* the route caches nothing */
     PLAN_WHY_INVALIDATED, /* an invalidation or a floor */
     PLAN_WHY_STRICT,      /* cp: every read is validated */
     PLAN_WHYS

@@ -1,4 +1,4 @@
-/* Proxy-Status (RFC 9209): why an answer is this proxy's own error. */
+/* Proxy-Status (RFC 9209): what went wrong on the way to this answer. */
 #ifndef HTTP_PROXY_STATUS_H
 #define HTTP_PROXY_STATUS_H
 
@@ -49,5 +49,11 @@ int proxy_error_status(enum proxy_error error);
 
 /* Adds one member: `edge1; error=connection_timeout; details="..."`. */
 void proxy_status_format(const struct proxy_status *status, struct buf *out);
+
+/* The same behind the members that the response already carries: the whole
+ * value of the field to be sent (RFC 9209 section 2: who adds one, adds it
+ * behind those of others). */
+void proxy_status_append(const struct fields *response,
+                         const struct proxy_status *status, struct buf *out);
 
 #endif

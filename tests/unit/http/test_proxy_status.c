@@ -62,10 +62,33 @@ test_table(void **state)
     assert_int_equal(proxy_error_status(PROXY_ERROR_CONNECTION_REFUSED), 502);
 }
 
+static void
+test_append(void **state)
+{
+    struct field list[] = {
+        {SPAN("Proxy-Status"), SPAN("o; details=\"a, b\", p")},
+        {SPAN("proxy-status"), SPAN("\"never closed")}};
+    struct fields response = {list, 2, 0};
+    const struct proxy_status ours = {.node = SPAN("e"),
+                                      .received_status = 503};
+    struct buf out = {0};
+
+    (void)state;
+    proxy_status_append(&response, &ours, &out);
+    assert_string_equal(out.data,
+                        "o; details=\"a, b\", p, e; received-status=503");
+    response.count = 0;
+    buf_clear(&out);
+    proxy_status_append(&response, &ours, &out);
+    assert_string_equal(out.data, "e; received-status=503");
+    buf_fini(&out);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_append),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_table),
     };
