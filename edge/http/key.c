@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "http/no_vary_search.h"
 
 /* Query parameters that are sorted without an allocation. */
 #define SORT_ON_STACK 64
@@ -246,6 +247,89 @@ key_build(const struct key_policy *policy, const struct target *target,
     out->host = span_sub(out->text, host, path);
     out->path_query = span_sub(out->text, path, end);
     out->hash = hash_bytes(out->text, hash_seed());
+}
+
+/* Up to the query, of a plain key. */
+static struct span
+without_query(const struct key *plain)
+{
+    size_t host = (size_t)(plain->path_query.ptr - plain->text.ptr);
+
+    return span_sub(plain->text, 0,
+                    host + span_find(plain->path_query, '?', 0));
+}
+
+static struct span
+behind_query(const struct key *plain)
+{
+    const char *end = plain->path_query.ptr + plain->path_query.len;
+
+    return span_sub(plain->text, (size_t)(end - plain->text.ptr),
+                    plain->text.len);
+}
+
+bool
+key_build_search(const struct key *plain, struct span variance,
+                 struct buf *scratch, struct key *out)
+{
+    struct span head = without_query(plain);
+    size_t mark = span_find(plain->path_query, '?', 0);
+    size_t host = (size_t)(plain->host.ptr - plain->text.ptr);
+    size_t path = (size_t)(plain->path_query.ptr - plain->text.ptr);
+
+    buf_clear(scratch);
+    buf_add_span(scratch, head);
+    buf_add_char(scratch, '?');
+    if (!no_vary_search_apply(
+            variance,
+            span_sub(plain->path_query, mark + 1, plain->path_query.len),
+            scratch))
+        return false;
+    if (scratch->len == head.len + 1)
+        cut_off(scratch, head.len);
+    size_t end = scratch->len;
+
+    buf_add_span(scratch, behind_query(plain));
+    buf_add_text(scratch, "\nq:");
+    buf_add_span(scratch, variance);
+    out->text = buf_span(scratch);
+    out->host = span_sub(out->text, host, host + plain->host.len);
+    out->path_query = span_sub(out->text, path, end);
+    out->hash = hash_bytes(out->text, hash_seed());
+    return true;
+}
+
+struct span
+key_variance(const struct key *key)
+{
+    struct span lines = behind_query(key);
+    size_t last = lines.len;
+
+    while (last > 0 && lines.ptr[last - 1] != '\n')
+        last--;
+    if (last == 0 || lines.len - last < 2 || lines.ptr[last] != 'q' ||
+        lines.ptr[last + 1] != ':')
+        return SPAN_NONE;
+    return span_sub(lines, last + 2, lines.len);
+}
+
+bool
+key_answers(const struct key *stored, const struct key *plain,
+            struct buf *scratch)
+{
+    struct span variance = key_variance(stored);
+    struct key search;
+
+    if (variance.ptr == NULL)
+        return span_eq(stored->text, plain->text);
+    return key_build_search(plain, variance, scratch, &search) &&
+           span_eq(stored->text, search.text);
+}
+
+struct hash128
+key_path_hash(const struct key *plain)
+{
+    return hash_bytes(without_query(plain), hash_seed());
 }
 
 /* Behind "http://" or "https://"; 0 when there is neither. */

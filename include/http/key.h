@@ -40,6 +40,13 @@ struct key_policy {
     struct vary_codings codings;  /* for Accept-Encoding among `headers` */
 };
 
+/*
+ * Where a response says that other queries would have given the same one
+ * (no_vary_search.h), it is kept under its search key: that has the canonical
+ * form in the place of the query, and a last line "\nq:variance", so that it is
+ * no plain key and none of another variance.
+ */
+
 /* Every span lies in `text`. */
 struct key {
     struct hash128 hash;
@@ -54,6 +61,19 @@ struct key {
 void key_build(const struct key_policy *policy, const struct target *target,
                const struct fields *request, struct buf *scratch,
                struct key *out);
+
+/* Makes the search key of a plain one, in `scratch`, where `plain` and
+ * `variance` do not lie. False: its query has too much in it. */
+bool key_build_search(const struct key *plain, struct span variance,
+                      struct buf *scratch, struct key *out);
+/* The variance of a search key; ptr NULL: it is a plain one. */
+struct span key_variance(const struct key *key);
+/* Whether what is stored under `stored`, plain or not, answers a request with
+ * this plain key. `scratch` is cleared first. */
+bool key_answers(const struct key *stored, const struct key *plain,
+                 struct buf *scratch);
+/* Of scheme, host and path: the same for all queries of it. */
+struct hash128 key_path_hash(const struct key *plain);
 
 /* Reads a key's own text back, as when it comes from disk. `text` must stay
  * for as long as *out. False when it is no key. */

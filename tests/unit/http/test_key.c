@@ -241,11 +241,113 @@ test_subject(void **state)
     buf_fini(&scratch);
 }
 
+static struct key
+plain_key(const struct key_policy *policy, const char *url,
+          const struct fields *request, struct buf *text)
+{
+    struct target target;
+    struct key key;
+
+    assert_null(target_parse_url(span_of(url), &target));
+    key_build(policy, &target, request, text, &key);
+    return key;
+}
+
+static void
+test_search_keys(void **state)
+{
+    static const struct {
+        const char *url, *variance, *want;
+    } searches[] = {
+        {"http://a/p?b=2&a", "o-", "http://a/p?a=&b=2\nc:sid=7\nq:o-"},
+        {"http://a/p?b=2&a", "+", "http://a/p\nc:sid=7\nq:+"},
+        {"http://a/p", "-a&", "http://a/p\nc:sid=7\nq:-a&"},
+        {"http://a/p?", "-a&", "http://a/p\nc:sid=7\nq:-a&"},
+        {"http://a:8080/p?a=1&b?", "-a&",
+         "http://a:8080/p?b%3F=\nc:sid=7\nq:-a&"},
+    };
+    struct field cookie = {S("Cookie"), S("sid=7")};
+    struct fields request = {&cookie, 1, 0};
+    struct buf text = {0};
+    struct buf scratch = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(searches); i++) {
+        struct key plain =
+            plain_key(&by_cookie, searches[i].url, &request, &text);
+        struct key search;
+        struct key again;
+
+        assert_true(key_build_search(&plain, span_of(searches[i].variance),
+                                     &scratch, &search));
+        if (!span_eq(search.text, span_of(searches[i].want)))
+            fail_msg("got '%.*s'", SPAN_FMT(search.text));
+        assert_true(
+            span_eq(key_variance(&search), span_of(searches[i].variance)));
+        assert_null(key_variance(&plain).ptr);
+        assert_true(span_eq(search.host, plain.host));
+        assert_true(key_parse(search.text, &again));
+        assert_true(hash_eq(again.hash, search.hash));
+        assert_true(span_eq(again.path_query, search.path_query));
+        assert_true(span_eq(key_variance(&again), key_variance(&search)));
+    }
+    buf_fini(&text);
+    buf_fini(&scratch);
+}
+
+/* What is stored for one answers another, or not. */
+static void
+test_answers(void **state)
+{
+    static const struct {
+        const char *stored, *variance, *asked;
+        bool want;
+    } pairs[] = {
+        {"http://a/p?a=1", NULL, "http://a/p?a=1", true},
+        {"http://a/p?a=1", NULL, "http://a/p?a=2", false},
+        {"http://a/p?a=1&u=1", "-u&", "http://a/p?u=2&a=1", true},
+        {"http://a/p?a=1&u=1", "-u&", "http://a/p?u=2&a=2", false},
+        {"http://a/p?u=1", "-u&", "http://a/p", true},
+        {"http://a/p?u=1", "-u&", "http://a/q", false},
+        {"http://a/p?u=1", "-u&", "http://b/p", false},
+        {"http://a/p?u=1", "-u&", "https://a/p", false},
+    };
+    const struct fields none = {0};
+    struct buf one = {0};
+    struct buf other = {0};
+    struct buf scratch = {0};
+    struct buf work = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        struct key stored = plain_key(&exact, pairs[i].stored, &none, &one);
+        struct key asked = plain_key(&exact, pairs[i].asked, &none, &other);
+
+        if (pairs[i].variance != NULL)
+            assert_true(key_build_search(&stored, span_of(pairs[i].variance),
+                                         &scratch, &stored));
+        if (key_answers(&stored, &asked, &work) != pairs[i].want)
+            fail_msg("%s for %s", pairs[i].stored, pairs[i].asked);
+    }
+    struct key a = plain_key(&exact, "http://a/p?x", &none, &one);
+    struct key b = plain_key(&exact, "http://a/p", &none, &other);
+
+    assert_true(hash_eq(key_path_hash(&a), key_path_hash(&b)));
+    b = plain_key(&exact, "http://a/p/", &none, &other);
+    assert_false(hash_eq(key_path_hash(&a), key_path_hash(&b)));
+    buf_fini(&one);
+    buf_fini(&other);
+    buf_fini(&scratch);
+    buf_fini(&work);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_search_keys),
+        cmocka_unit_test(test_answers),
         cmocka_unit_test(test_distinct),
         cmocka_unit_test(test_no_host),
         cmocka_unit_test(test_many_parameters),
