@@ -181,22 +181,28 @@ set_mark(struct inval_marks *marks, bool *local_hard,
     }
 }
 
-/* Where an entry stands in the table; *length is not 0 for a prefix. */
 static struct hash128
-key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
+entry_host_key(const struct inval_entry *entry)
 {
     char lower[INVAL_HOST_MAX];
 
-    *length = 0;
-    if (entry->kind == INVAL_TAG)
-        return inval_tag_hash(entry->value);
     CHECK(entry->host.len <= sizeof(lower));
     for (size_t i = 0; i < entry->host.len; i++) {
         char c = entry->host.ptr[i];
 
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
-    struct hash128 host = inval_host_key((struct span){lower, entry->host.len});
+    return inval_host_key((struct span){lower, entry->host.len});
+}
+
+/* Where an entry stands in the table; *length is not 0 for a prefix. */
+static struct hash128
+key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
+{
+    *length = 0;
+    if (entry->kind == INVAL_TAG)
+        return inval_tag_hash(entry->value);
+    struct hash128 host = entry_host_key(entry);
 
     if (entry->kind == INVAL_URL || entry->kind == INVAL_GROUP)
         return inval_value_key(host, entry->kind, entry->value);
@@ -209,15 +215,9 @@ key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
 }
 
 static void
-apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
+mark_key(struct inval *inval, const struct inval_entry *entry,
+         struct hash128 key, uint32_t length, bool local)
 {
-    uint32_t length;
-
-    CHECK(entry->value.len <= INVAL_VALUE_MAX);
-    /* Room first: it may take a length of prefixes away. */
-    if (inval->nodes >= inval->nodes_max)
-        make_room(inval);
-    struct hash128 key = key_of(inval, entry, &length);
     struct inval_node *node = get_node(inval, key, length);
     bool fresh = node->seq == 0;
 
@@ -229,6 +229,50 @@ apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
         return;
     length_used(inval, length);
     table_add(inval->table, &node->node, key.lo);
+}
+
+static void
+room_for_one(struct inval *inval)
+{
+    if (inval->nodes >= inval->nodes_max)
+        make_room(inval);
+}
+
+static void
+apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
+{
+    uint32_t length;
+
+    CHECK(entry->value.len <= INVAL_VALUE_MAX);
+    /* Room first: it may take a length of prefixes away. */
+    room_for_one(inval);
+    struct hash128 key = key_of(inval, entry, &length);
+
+    mark_key(inval, entry, key, length, local);
+}
+
+/* The entry is about some queries of one path. */
+static bool
+within_path(const struct inval_entry *entry)
+{
+    return entry->kind == INVAL_URL ||
+           (entry->kind == INVAL_PREFIX &&
+            span_find(entry->value, '?', 0) < entry->value.len);
+}
+
+static void
+apply_path(struct inval *inval, const struct inval_entry *entry, bool local)
+{
+    room_for_one(inval);
+    mark_key(inval, entry, inval_path_key(entry_host_key(entry), entry->value),
+             0, local);
+}
+
+void
+inval_keep_paths(struct inval *inval)
+{
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    inval->paths = true;
 }
 
 void
@@ -243,6 +287,8 @@ inval_apply(struct inval *inval, const struct inval_entry *entry, size_t site,
                  site == INVAL_LOCAL, inval->next);
     else
         apply_key(inval, entry, site == INVAL_LOCAL);
+    if (inval->paths && within_path(entry))
+        apply_path(inval, entry, site == INVAL_LOCAL);
     atomic_store_explicit(&inval->newest, inval->next, memory_order_release);
     counter_add(COUNTER_INVAL_APPLIED, 1);
     if (site == INVAL_LOCAL)

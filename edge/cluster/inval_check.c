@@ -70,6 +70,22 @@ inval_group_hash(struct span host, struct span group)
     return inval_value_key(inval_host_key(host), INVAL_GROUP, group);
 }
 
+/* A kind that no entry has. */
+#define PATH_KIND INVAL_KINDS
+
+struct hash128
+inval_path_key(struct hash128 host, struct span path)
+{
+    return inval_value_key(host, PATH_KIND,
+                           span_sub(path, 0, span_find(path, '?', 0)));
+}
+
+struct hash128
+inval_path_hash(struct span host, struct span path)
+{
+    return inval_path_key(inval_host_key(host), path);
+}
+
 struct inval_node *
 inval_lookup(struct inval *inval, struct hash128 key)
 {

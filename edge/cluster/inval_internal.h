@@ -93,6 +93,7 @@ struct inval {
     /* The control thread only. */
     uint64_t next; /* the last number given */
     bool changed;  /* since the last publish */
+    bool paths;    /* those of URLs are kept as well */
     bool all_local_hard;
     size_t nodes_max;
     size_t nodes;
@@ -116,6 +117,8 @@ void inval_find(struct inval *inval, const struct inval_subject *subject,
 struct hash128 inval_host_key(struct span host);
 struct hash128 inval_value_key(struct hash128 host, enum inval_kind kind,
                                struct span value);
+/* That of all queries of a path below a host. */
+struct hash128 inval_path_key(struct hash128 host, struct span path);
 struct inval_node *inval_lookup(struct inval *inval, struct hash128 key);
 
 void inval_ring_put(struct inval_ring *ring, uint64_t n, uint64_t seq);

@@ -79,6 +79,11 @@ struct hash128 inval_tag_hash(struct span tag);
 /* The same for a group: it is one of its host only (RFC 9875 section 2.1). */
 struct hash128 inval_group_hash(struct span host, struct span group);
 
+/* By this an object that answers several queries of its path is found: kept
+ * among its tags, it is hit by an invalidation of any URL, or prefix with a
+ * "?", of this path. Only since inval_keep_paths. `path` may have a query. */
+struct hash128 inval_path_hash(struct span host, struct span path);
+
 /* The last number applied: 1 or more, so that 0 is below every floor. */
 uint64_t inval_seq(const struct inval *inval);
 /* The worst of what is later than `position`: HARD, FLOOR, SOFT, VALID. */
@@ -134,6 +139,10 @@ uint64_t inval_localize(struct inval *inval, const struct position *theirs,
 struct inval *inval_new(size_t budget_bytes);
 /* On a thread known to grace.h; no thread may use it any more. */
 void inval_free(struct inval **inval);
+
+/* From here on invalidations of URLs are kept for inval_path_hash too, which
+ * takes an entry more for each path. */
+void inval_keep_paths(struct inval *inval);
 
 struct inval_entry {
     enum inval_kind kind;

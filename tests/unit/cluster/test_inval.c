@@ -441,6 +441,71 @@ ring_wraps(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* An object that answers several queries of its path. */
+static enum validity
+check_path(const char *host, const char *path, uint64_t position)
+{
+    struct hash128 hash = inval_path_hash(span_of(host), span_of(path));
+    struct inval_subject subject = {span_of(host), span_of(path), &hash, 1};
+
+    return inval_check(inval, &subject, position);
+}
+
+static void
+paths(void **state)
+{
+    static const struct {
+        enum inval_kind kind;
+        const char *host;
+        const char *value;
+        bool match;
+    } table[] = {
+        {INVAL_URL, "a.example", "/x", true},
+        {INVAL_URL, "A.Example", "/x?q=2&utm=1", true},
+        {INVAL_URL, "a.example", "/x?", true},
+        {INVAL_URL, "a.example", "/x/y?q=1", false},
+        {INVAL_URL, "a.example", "/", false},
+        {INVAL_URL, "b.example", "/x?q=1", false},
+        {INVAL_PREFIX, "a.example", "/x?u", true},
+        {INVAL_PREFIX, "a.example", "/x?q=1", true},
+        {INVAL_PREFIX, "a.example", "/x", true},
+        {INVAL_PREFIX, "a.example", "/xy?u", false},
+        {INVAL_PREFIX, "a.example", "/xy", false},
+        {INVAL_TAG, "", "/x", false},
+        {INVAL_GROUP, "a.example", "/x", false},
+        {INVAL_HOST, "a.example", "", true},
+        {INVAL_ALL, "", "", true},
+    };
+
+    (void)state;
+    /* Not from before they are kept. */
+    apply_local(INVAL_URL, false, "a.example", "/x?q=2");
+    uint64_t first = inval_seq(inval);
+
+    assert_int_equal(check_path("a.example", "/x?q=1", first - 1),
+                     VALIDITY_VALID);
+    inval_keep_paths(inval);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        uint64_t before = inval_seq(inval);
+
+        apply_local(table[i].kind, i % 2 == 1, table[i].host, table[i].value);
+        enum validity want = !table[i].match ? VALIDITY_VALID
+                             : i % 2 == 1    ? VALIDITY_SOFT
+                                             : VALIDITY_HARD;
+
+        if (check_path("a.example", "/x?q=1", before) != want)
+            fail_msg("row %zu", i);
+        assert_int_equal(check_path("a.example", "/x?q=1", inval_seq(inval)),
+                         VALIDITY_VALID);
+    }
+    /* Others see the URL alone. */
+    uint64_t before = inval_seq(inval);
+
+    apply_local(INVAL_URL, false, "a.example", "/x?q=2");
+    assert_int_equal(check("a.example", "/x?q=1", NULL, before),
+                     VALIDITY_VALID);
+}
+
 int
 main(void)
 {
@@ -448,6 +513,7 @@ main(void)
         T(own_entries), T(own_entries_in_trouble), T(kinds),
         T(worst_wins),  T(publishes_in_batches),   T(overflow),
         T(localizes),   T(many_prefix_lengths),    T(ring_wraps),
+        T(paths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
