@@ -7,10 +7,24 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/watcher.h"
+#include "cluster/inval.h"
 #include "fetch/fetch.h"
 #include "fill_internal.h"
+#include "query_hints_internal.h"
 #include "report/access.h"
 #include "tx_internal.h"
+
+/* What answers several queries of its path is purged by any of them. */
+static void
+keep_paths(struct engine *engine, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->route_count; i++) {
+        if (conf->routes[i].key.no_vary_search) {
+            inval_keep_paths(engine->parts.inval);
+            return;
+        }
+    }
+}
 
 struct engine *
 engine_new(const struct engine_parts *parts, struct conf *conf)
@@ -19,6 +33,8 @@ engine_new(const struct engine_parts *parts, struct conf *conf)
 
     engine->parts = *parts;
     engine->flights = flight_table_new();
+    engine->hints = query_hints_new();
+    keep_paths(engine, conf);
     CHECK(pthread_mutex_init(&engine->mutex, NULL) == 0);
     list_init(&engine->workers);
     engine->snapshot = snapshot_new(conf, NULL);
@@ -36,6 +52,7 @@ engine_free(struct engine **engine)
     CHECK(list_empty(&e->workers));
     snapshot_unref(&e->snapshot);
     flight_table_free(&e->flights);
+    query_hints_free(&e->hints);
     pthread_mutex_destroy(&e->mutex);
     free(e);
 }
@@ -45,6 +62,8 @@ engine_configure(struct engine *engine, struct conf *conf)
 {
     struct worker *worker;
 
+    /* Before anything is stored by it. */
+    keep_paths(engine, conf);
     pthread_mutex_lock(&engine->mutex);
     struct snapshot *old = engine->snapshot;
 

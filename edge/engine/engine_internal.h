@@ -41,6 +41,7 @@ struct object;
 struct engine {
     struct engine_parts parts;
     struct flight_table *flights;
+    struct query_hints *hints;
     pthread_mutex_t mutex; /* guards snapshot and workers */
     struct snapshot *snapshot;
     struct list_link workers;
@@ -79,6 +80,15 @@ void snapshot_use_unref(struct snapshot_use **use);
 const struct policy *snapshot_find(const struct snapshot *snapshot,
                                    struct span host, struct span path,
                                    struct span method);
+
+/* The key under which a request's answer is looked for, by the latest that is
+ * known of its path: a search key, made in `scratch` (true), or `plain`. */
+bool search_key(struct engine *engine, const struct policy *policy,
+                const struct key *plain, struct buf *scratch, struct key *out);
+/* What is stored under either, as store_find gives it. */
+struct object *search_find(struct engine *engine, const struct key *key,
+                           const struct key *plain,
+                           const struct fields *request, bool *others);
 
 /* What an object is judged by. */
 struct found_ask {

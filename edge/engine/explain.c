@@ -22,7 +22,9 @@ struct explaining {
     const struct policy *policy;
     struct target target;
     struct buf key_text;
-    struct key key;
+    struct buf search_text;
+    struct key plain;
+    struct key key; /* as in struct tx */
     struct cache_control cc;
     uint64_t now_ns;
     struct object *object; /* borrowed: good until the loop waits */
@@ -43,8 +45,8 @@ find_object(struct explaining *e)
 {
     struct inval *inval = e->engine->parts.inval;
     struct plan_found *found = &e->found;
-    struct object *object = store_find(e->engine->parts.store, &e->key,
-                                       e->ask->fields, &e->other_variants);
+    struct object *object = search_find(e->engine, &e->key, &e->plain,
+                                        e->ask->fields, &e->other_variants);
 
     e->object = object;
     if (object == NULL) {
@@ -324,7 +326,8 @@ explain(struct explaining *e, struct buf *out)
         return;
     }
     key_build(&e->policy->key, &e->target, e->ask->fields, &e->key_text,
-              &e->key);
+              &e->plain);
+    (void)search_key(e->engine, e->policy, &e->plain, &e->search_text, &e->key);
     read_request(e);
     find_object(e);
     decide(e);
@@ -335,6 +338,7 @@ explain(struct explaining *e, struct buf *out)
     add_plan(e, out);
     buf_add_char(out, '}');
     buf_fini(&e->key_text);
+    buf_fini(&e->search_text);
 }
 
 bool

@@ -60,7 +60,9 @@ fill_release(struct flight *flight)
     object_unref(&fill->base);
     snapshot_unref(&fill->snapshot);
     fill_upload_free(&fill->upload);
+    fill_search_fini(fill);
     free(fill->key_text);
+    free(fill->plain_text);
     free(fill->method);
     free(fill->target);
     free(fill->resume_etag);
@@ -80,6 +82,18 @@ key_copy(const struct key *key, char **text)
     return copy;
 }
 
+static void
+take_keys(struct fill *fill, const struct fill_spec *spec)
+{
+    const struct key *plain = spec->plain;
+
+    fill->key = key_copy(spec->key, &fill->key_text);
+    fill->plain = fill->key;
+    if (plain != NULL && plain->text.ptr != spec->key->text.ptr)
+        fill->plain = key_copy(plain, &fill->plain_text);
+    fill->stored = fill->plain;
+}
+
 struct fill *
 fill_new(const struct fill_spec *spec)
 {
@@ -92,10 +106,10 @@ fill_new(const struct fill_spec *spec)
     fill->policy = spec->policy;
     fill->rules = spec->rules ? spec->rules : spec->policy;
     fill->nudge = watcher_new(worker->loop, on_nudge, fill);
-    fill->key = key_copy(spec->key, &fill->key_text);
+    take_keys(fill, spec);
     fill->method = mem_strndup(spec->method.ptr, spec->method.len);
     const struct span *what =
-        spec->keyed ? &spec->key->path_query : &spec->target->path_query;
+        spec->keyed ? &fill->plain.path_query : &spec->target->path_query;
 
     fill->target = mem_strndup(what->ptr, what->len);
     fill->request = pack_new(spec->request);

@@ -1,7 +1,6 @@
 /* An error of the origin, and the copy that may stand in for it. */
 #include "cluster/inval.h"
 #include "fill_internal.h"
-#include "store/store.h"
 
 static bool
 purged(const struct fill *fill, const struct object *object)
@@ -20,12 +19,9 @@ purged(const struct fill *fill, const struct object *object)
 bool
 fill_would_hide(const struct fill *fill)
 {
-    struct store *store = fill->worker->engine->parts.store;
-
     if (fill->status < 500)
         return false;
-    struct object *stored =
-        store_find(store, &fill->key, pack_fields(fill->request), NULL);
+    struct object *stored = fill_search_find(fill);
 
     if (stored == NULL || stored->status >= 500 || purged(fill, stored))
         return false;

@@ -76,6 +76,7 @@ struct fill_spec {
      * is another method. */
     const struct policy *rules;
     const struct key *key;
+    const struct key *plain; /* of the URL itself; NULL: the same */
     const struct target *target;
     struct span method;
     const struct fields *request;    /* the client's, as received */
@@ -115,6 +116,8 @@ struct fill {
     /* the question */
     struct key key;
     char *key_text;
+    struct key plain; /* of the URL itself: that is what is asked for */
+    char *plain_text; /* NULL: it is the same */
     char *method;
     char *target;          /* path and query, raw */
     struct pack *request;  /* the client's, for Vary */
@@ -169,6 +172,8 @@ struct fill {
     bool from_peer;
     bool peer_is_stale; /* the peer said so */
     struct caching caching;
+    struct key stored; /* where it is kept: by what the response says */
+    struct buf stored_text;
     struct vary *vary;
     uint64_t answer_position; /* of the copy: ours, or the peer's */
     uint64_t received_ns;
@@ -241,6 +246,17 @@ void fill_judge_not_modified(struct fill *fill, const struct fields *fields);
  * or -1. */
 void fill_judge_head(struct fill *fill, const struct fields *fields,
                      int64_t length);
+/* Which queries the response is for, by its fields: sets fill->stored. */
+void fill_search_key(struct fill *fill, const struct fields *fields);
+/* What is stored, before this response, for the request that led it. */
+struct object *fill_search_find(const struct fill *fill);
+void fill_search_fini(struct fill *fill);
+/* Whether what is stored as `base` is for other queries now. */
+bool fill_search_moved(const struct fill *fill, const struct object *base);
+/* Whether what is, or would be, stored under a key of this fill answers a
+ * request of this plain key. */
+bool fill_search_answers(const struct fill *fill, const struct key *stored,
+                         const struct key *plain);
 /* The whole body is there: into the store with it. */
 void fill_keep(struct fill *fill);
 /* Whether to store it, an error of a server, would take the place of a copy

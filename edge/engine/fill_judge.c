@@ -185,8 +185,7 @@ supersede(struct fill *fill)
     if (fill->keeps || !fill->store || !fill->safe || fill->from_peer ||
         !is_news(fill))
         return;
-    struct object *old =
-        store_find(store, &fill->key, pack_fields(fill->request), NULL);
+    struct object *old = fill_search_find(fill);
 
     if (old != NULL && old->sent_ns <= fill->sent_ns)
         store_remove(store, old);
@@ -272,6 +271,7 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
 
     fields_of_head(fill, head, &fields, &scratch, date);
     fill_tags_take(fill, &fields);
+    fill_search_key(fill, &fields);
     if (fill->peer_count > 0 && !fill_judge_peer(fill, head)) {
         /* It has none: on_done asks the next one. */
     } else if ((why = why_refused(fill, head, &fields)) != NULL) {
@@ -337,7 +337,7 @@ fill_keep(struct fill *fill)
     struct vary *vary =
         fill->vary ? fill_vary(fill, pack_fields(fill->stored_fields)) : NULL;
     struct object_spec spec = {
-        .key = &fill->key,
+        .key = &fill->stored,
         .status = fill->status,
         .fields = fill->stored_fields,
         .vary = &vary,

@@ -23,6 +23,20 @@ fill_tags_free(struct fill *fill)
     fill->tag_bytes = 0;
 }
 
+/* What answers other queries than its own goes with an invalidation of any of
+ * them. */
+static void
+add_path(struct fill *fill, const struct fields *fields)
+{
+    struct hash128 path;
+
+    if (!fill->rules->route->key.no_vary_search ||
+        !fields_has(fields, SPAN("No-Vary-Search")))
+        return;
+    path = inval_path_hash(fill->plain.host, fill->plain.path_query);
+    tag_set_merge(&fill->tags, &path, 1);
+}
+
 /* `tags` and, for its groups, `fields` are what the fill has from now on. */
 static void
 set(struct fill *fill, const struct fields *fields, const struct fields *tags)
@@ -34,6 +48,7 @@ set(struct fill *fill, const struct fields *fields, const struct fields *tags)
     tag_set_add(&fill->tags, fill->key.host, fields);
     tag_set_add(&fill->tags, fill->key.host, tags);
     tag_set_sort(&fill->tags);
+    add_path(fill, fields);
 }
 
 void

@@ -68,11 +68,13 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
     fill->fields = pack_ref(object->fields);
     fill->caching = *caching;
     fill_settle_sharing(fill);
-    if (caching->storable) {
+    bool moved = fill_search_moved(fill, fill->base);
+
+    if (caching->storable && !moved) {
         store_replace(store, fill->base, &object);
     } else {
         /* Out with the old one, unless only this request forbids storing. */
-        if (fill->is_private)
+        if (fill->is_private || moved)
             store_remove(store, fill->base);
         object_unref(&object);
     }
@@ -103,6 +105,7 @@ fill_judge_not_modified(struct fill *fill, const struct fields *fields)
     }
     update_fields(stored, fields, &updated);
     fill_tags_update(fill, fill->base, &updated);
+    fill_search_key(fill, &updated);
     fill_caching(fill, fill->base->status, &updated, &caching);
     accept_not_modified(fill, &updated, &caching);
     fields_fini(&updated);
@@ -116,8 +119,7 @@ static struct object *
 stored_for_head(struct fill *fill)
 {
     struct engine_parts *parts = &fill->worker->engine->parts;
-    struct object *object =
-        store_find(parts->store, &fill->key, pack_fields(fill->request), NULL);
+    struct object *object = fill_search_find(fill);
 
     if (object == NULL || object->status != 200 ||
         object->sent_ns > fill->sent_ns)

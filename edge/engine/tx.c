@@ -23,15 +23,18 @@ tx_alloc(struct worker *worker)
 {
     struct tx *tx = worker->tx_free;
     struct buf key_text = {0};
+    struct buf search_text = {0};
 
     if (tx != NULL) {
         worker->tx_free = tx->next;
         key_text = tx->key_text;
+        search_text = tx->search_text;
     } else {
         tx = mem_alloc(sizeof(*tx));
     }
     memset(tx, 0, sizeof(*tx));
     tx->key_text = key_text;
+    tx->search_text = search_text;
     tx->worker = worker;
     TAG_SET(tx, TX_TAG);
     return tx;
@@ -54,6 +57,7 @@ tx_pool_free(struct worker *worker)
 
         worker->tx_free = tx->next;
         buf_fini(&tx->key_text);
+        buf_fini(&tx->search_text);
         free(tx);
     }
 }
@@ -125,8 +129,11 @@ tx_find(struct tx *tx)
     tx->found = (struct plan_found){0};
     /* The first look comes right after the head was read. */
     tx->now_ns = tx->now_ns == 0 ? tx->request->arrived_ns : clock_boot_ns();
-    struct object *object =
-        store_find(store, &tx->key, tx->request->fields, &tx->other_variants);
+    if (tx->policy->route->key.no_vary_search)
+        (void)search_key(engine, tx->policy, &tx->plain, &tx->search_text,
+                         &tx->key);
+    struct object *object = search_find(
+        engine, &tx->key, &tx->plain, tx->request->fields, &tx->other_variants);
 
     if (object != NULL) {
         tx->object = object;
@@ -239,7 +246,8 @@ begin(struct tx *tx)
     if (tx_hops(tx))
         return;
     key_build(&tx->policy->key, &tx->target, request->fields, &tx->key_text,
-              &tx->key);
+              &tx->plain);
+    tx->key = tx->plain;
     if (span_eq(request->method, SPAN("PURGE"))) {
         tx_purge(tx);
         return;
@@ -354,6 +362,7 @@ usable_joined(struct tx *tx)
                                          &subject, fill->answer_position);
 
     tx->tried.join = validity != VALIDITY_VALID ||
+                     !fill_search_answers(fill, &fill->stored, &tx->plain) ||
                      !vary_match(fill->vary, tx->request->fields);
     return !tx->tried.join;
 }
@@ -417,6 +426,7 @@ take_update(struct tx *tx)
     bool mine =
         tx->leads ||
         (fill->shareable && !too_old_to_join(tx, &fill->object->caching) &&
+         fill_search_answers(fill, &fill->object->key, &tx->plain) &&
          vary_match(fill->object->vary, tx->request->fields) &&
          validity_of(tx, fill->object) == VALIDITY_VALID);
 

@@ -89,6 +89,9 @@ static void
 outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
 {
     bool to_peer = out->spec.peer_count > 0;
+    /* What passes is what the key has under which it is stored. */
+    const struct policy *rules =
+        out->spec.rules != NULL ? out->spec.rules : tx->policy;
     struct forward_context context = {
         .client = client_text(tx->request->client, out->client),
         .scheme = tx->target.scheme,
@@ -96,9 +99,9 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
         .pseudonym = span_of(tx->use->snapshot->conf->node),
         .http11 = tx->request->minor > 0,
         .shared = may_be_shared(&out->spec),
-        .passing = tx->policy->passing.list,
-        .passing_count = tx->policy->passing.count,
-        .codings = &tx->policy->key.codings,
+        .passing = rules->passing.list,
+        .passing_count = rules->passing.count,
+        .codings = &rules->key.codings,
         .surrogate = tx->policy->caching.surrogate_device,
     };
 
@@ -132,6 +135,7 @@ for_get(const struct tx *tx, struct outgoing *out)
     if (!spec->updates && !spec->purges)
         return;
     spec->key = &out->get_key;
+    spec->plain = &out->get_key;
     spec->rules = get;
     spec->store |= spec->purges;
     spec->keyed |= spec->updates;
@@ -146,6 +150,7 @@ outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
         .snapshot = tx->use->snapshot,
         .policy = tx->policy,
         .key = &tx->key,
+        .plain = &tx->plain,
         .target = &tx->target,
         .method = tx->request->method,
         .request = tx->request->fields,
@@ -209,8 +214,8 @@ static bool
 stored_since(struct tx *tx)
 {
     bool others;
-    struct object *now = store_find(tx->worker->engine->parts.store, &tx->key,
-                                    tx->request->fields, &others);
+    struct object *now = search_find(tx->worker->engine, &tx->key, &tx->plain,
+                                     tx->request->fields, &others);
 
     return now != NULL && now != tx->object && tx->relooks++ < RELOOKS_MAX;
 }

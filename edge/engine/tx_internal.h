@@ -46,8 +46,10 @@ struct tx {
     const struct policy *policy; /* NULL: no route */
 
     struct target target;
-    struct key key;
-    struct buf key_text; /* holds the key; kept with the pool */
+    struct key key;      /* where its answer is looked for, and filled */
+    struct key plain;    /* of the URL itself; mostly the same */
+    struct buf key_text; /* these hold them; kept with the pool */
+    struct buf search_text;
     struct cache_control cc;
     uint64_t now_ns; /* when the latest verdict was made */
 
