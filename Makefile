@@ -60,6 +60,7 @@ run: deps-build deps-run ## start three sites and an origin on loopback, with a 
 	@conf/three-sites/demo -v $(B)
 
 programs: $(addprefix $(B)/,$(PROGRAMS))
+	@:
 
 define layer_rule
 $(B)/lib$(1).a: $(call OBJ_of,$(call SRC_layer,$(1)))
