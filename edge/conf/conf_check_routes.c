@@ -38,20 +38,37 @@ shared_method(const struct conf_strings *a, const struct conf_strings *b)
     return NULL;
 }
 
+/* Of a wrong match only defaults are known, which are no twins of anything. */
+static bool
+match_sound(const struct conf_tree *item)
+{
+    const struct conf_tree *match = conf_tree_get(item, "match");
+
+    if (match == NULL)
+        return true;
+    for (const struct conf_tree *at = match->first; at; at = at->next) {
+        if (at->bad)
+            return false;
+    }
+    return !match->bad;
+}
+
+/* `first` is of the first route, `item` of this one. */
 static void
-check_twins(const struct conf *conf, size_t i, const struct conf_tree *item,
-            struct conf_problems *problems)
+check_twins(const struct conf *conf, size_t i, const struct conf_tree *first,
+            const struct conf_tree *item, struct conf_problems *problems)
 {
     const struct conf_route *route = &conf->routes[i];
 
-    for (size_t j = 0; j < i; j++) {
+    for (size_t j = 0; j < i; j++, first = first->next) {
         const struct conf_route *other = &conf->routes[j];
 
         if (route->name[0] != '\0' && strcmp(route->name, other->name) == 0)
             conf_error_at(problems, item, "name",
                           "expected a name of its own, found \"%s\" again",
                           route->name);
-        if (strcmp(route->match.path, other->match.path) != 0 ||
+        if (!match_sound(first) || !match_sound(item) ||
+            strcmp(route->match.path, other->match.path) != 0 ||
             strcmp(route->match.host, other->match.host) != 0)
             continue;
         const char *method =
@@ -212,7 +229,7 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
         const struct conf_route *route = &conf->routes[i];
 
         check_origin_name(conf, route, item, problems);
-        check_twins(conf, i, item, problems);
+        check_twins(conf, i, list->first, item, problems);
         check_ttl(route, item, problems);
         check_all_seconds(route, item, problems);
         check_query(route, item, problems);

@@ -118,6 +118,45 @@ read_secret(const struct secret *secret, struct conf *conf,
         fclose(in);
 }
 
+/* ---- certificates ---- */
+
+/* Whether it holds what GnuTLS takes for one: whether the certificate in it is
+ * right is seen where it is used. */
+static bool
+holds_certificate(FILE *in)
+{
+    char line[256];
+
+    while (fgets(line, sizeof(line), in) != NULL) {
+        if (strncmp(line, "-----BEGIN CERTIFICATE-----", 27) == 0 ||
+            strncmp(line, "-----BEGIN X509 CERTIFICATE-----", 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+check_ca_file(const struct conf_origin *origin, const struct conf_tree *tree,
+              struct conf_problems *problems)
+{
+    if (origin->ca_file[0] == '\0')
+        return;
+    FILE *in = fopen(origin->ca_file, "re");
+    bool holds = in != NULL && holds_certificate(in);
+
+    if (in == NULL || ferror(in))
+        conf_error_at(problems, tree, "ca_file",
+                      "expected a readable file, found \"%s\": %s",
+                      origin->ca_file, strerror(errno));
+    else if (!holds)
+        conf_error_at(problems, tree, "ca_file",
+                      "expected a file with a certificate (PEM), found none "
+                      "in \"%s\"",
+                      origin->ca_file);
+    if (in != NULL)
+        fclose(in);
+}
+
 /* ---- all of it ---- */
 
 /* This node itself is no peer of its own. */
@@ -149,6 +188,11 @@ conf_complete(struct conf *conf, struct conf_tree *root,
 
     read_secret(&token, conf, problems);
     read_secret(&secret, conf, problems);
+    for (size_t i = 0; i < conf->origin_count; i++)
+        check_ca_file(&conf->origins[i],
+                      conf_tree_get(conf_tree_get(root, "origins"),
+                                    conf->origins[i].name),
+                      problems);
     if (conf->node[0] == '\0')
         conf->node = host_name(conf->arena);
     if (conf->advertise[0] == '\0' && conf->listen.count > 0)

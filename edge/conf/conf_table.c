@@ -96,10 +96,10 @@ static const struct conf_option site_options[] = {
             "invalidations."},
     {.name = "latitude", .type = CONF_FLOAT, AT(conf_site, latitude),
      .initial = "0.0", .low = -90, .high = 90, .doc = "Degrees, north is "
-     "positive."},
+     "positive. Peers are ranked by measured time; nothing uses it yet."},
     {.name = "longitude", .type = CONF_FLOAT, AT(conf_site, longitude),
      .initial = "0.0", .low = -180, .high = 180, .doc = "Degrees, east is "
-     "positive."},
+     "positive. Nothing uses it yet."},
 };
 static const struct conf_table site_table =
     TABLE(site_options, conf_site, "a site");

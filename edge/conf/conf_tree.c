@@ -379,7 +379,8 @@ conf_tree_found(const struct conf_tree *tree, bool secret, struct buf *out)
         buf_add_text(out, "an object");
         break;
     case JSON_ARRAY:
-        buf_add_text(out, "a list");
+        buf_add_text(out,
+                     json_array_size(value) > 0 ? "a list" : "an empty list");
         break;
     case JSON_STRING:
         if (secret)

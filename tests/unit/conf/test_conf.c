@@ -188,6 +188,7 @@ test_values(void **state)
 static void
 test_route_values(void **state)
 {
+    free(write_file("ca.pem", "-----BEGIN CERTIFICATE-----\n"));
     struct conf *conf = load_text(
         "{'origins':{'a':{'servers':['https://A.example/','http://[::1]:7']},"
         "'b':{'servers':['http://o'],'host_header':'X.example:80','retries':0,"

@@ -143,7 +143,7 @@ static const struct row values[] = {
      "t.json: limits.request_header_bytes: expected " SIZE_WORDS
      "from 1KiB to 32KiB, found \"33KiB\""},
     {"{'limits':[]}",
-     "t.json: limits: expected an object: the limits, found a list"},
+     "t.json: limits: expected an object: the limits, found an empty list"},
     {"{'peers':{'enabled':'yes'}}",
      "t.json: peers.enabled: expected true or false, found \"yes\""},
     {"{'node':'a b'}", "t.json: node: expected " NAME_WORDS ", found \"a b\""},
@@ -158,7 +158,7 @@ static const struct row values[] = {
      "t.json: listen: expected a list of at least 1 and at most 64, "
      "each " LISTEN_WORDS ", found \"127.0.0.1:80\""},
     {"{'listen':[]}", "t.json: listen: expected a list of at least 1 and at "
-                      "most 64, each " LISTEN_WORDS ", found a list"},
+                      "most 64, each " LISTEN_WORDS ", found an empty list"},
     {"{'listen':['127.0.0.1:80','localhost:81',7]}",
      "t.json: listen[1]: expected " LISTEN_WORDS ", found \"localhost:81\"\n"
      "t.json: listen[2]: expected " LISTEN_WORDS ", found 7"},
@@ -285,7 +285,7 @@ static const struct row sites[] = {
 static const struct row routes[] = {
     {"{'origins':[]}",
      "t.json: origins: expected an object with names as keys, each value an "
-     "object: an origin group, found a list"},
+     "object: an origin group, found an empty list"},
     {"{'origins':{'web':{}}}",
      "t.json: origins.web.servers: expected a list of at least 1 and at most "
      "64, each " URL_WORDS ", found nothing"},
@@ -376,12 +376,18 @@ static const struct row routes[] = {
      "'HEAD']}}]}",
      "t.json: routes[1].match: expected a host, path and methods of its own, "
      "found those of routes[0] \"a\": host \"*\", path \"/*\", HEAD"},
+    /* Nobody asked for a match of everything, though that is the default. */
+    {"{" ORIGINS ",'routes':[{'name':'a','origin':'web'},{'name':'b','origin':"
+     "'web','match':{'path':'x'}},{'name':'c','origin':'web','match':[]}]}",
+     "t.json: routes[1].match.path: expected " PATH_WORDS ", found \"x\"\n"
+     "t.json: routes[2].match: expected an object: the match of a route, found "
+     "an empty list"},
 };
 
 static const struct row durations[] = {
     {ROUTE(",'ttl':{'status':[]}"),
      "t.json: routes[0].ttl.status: expected an object, each key " STATUS_WORDS
-     ", each value " DURATION_WORDS "from 0s to 3650d, found a list"},
+     ", each value " DURATION_WORDS "from 0s to 3650d, found an empty list"},
     {ROUTE(",'ttl':{'status':{'404':10}}"),
      "t.json: routes[0].ttl.status.404: expected " DURATION_WORDS
      "from 0s to 3650d, found 10"},
@@ -568,6 +574,29 @@ test_secret_files(void **state)
                NULL);
 }
 
+static void
+test_ca_files(void **state)
+{
+    static const char *const json = "{'origins':{'web':{'servers':["
+                                    "'https://o'],'ca_file':'ca.pem'}}}";
+
+    (void)state;
+    unlink("ca.pem");
+    write_file("t.json", json);
+    check_file("t.json",
+               "t.json: origins.web.ca_file: expected a readable file, found "
+               "\"ca.pem\": No such file or directory",
+               NULL);
+    write_file("ca.pem", "-----BEGIN PRIVATE KEY-----\n");
+    check_file("t.json",
+               "t.json: origins.web.ca_file: expected a file with a "
+               "certificate (PEM), found none in \"ca.pem\"",
+               NULL);
+    write_file("ca.pem", "the CA's\n-----BEGIN CERTIFICATE-----\n");
+    check_file("t.json", "", NULL);
+    unlink("ca.pem");
+}
+
 static const struct row warnings[] = {
     {"{}", "t.json: routes: there are none: every request is answered 404"},
     {ROUTE(""), ""},
@@ -675,6 +704,7 @@ main(void)
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_ca_files),
         cmocka_unit_test(test_includes),
         cmocka_unit_test(test_include_depth),
         cmocka_unit_test(test_secret_files),
