@@ -185,6 +185,36 @@ test_values(void **state)
     conf_unref(&conf);
 }
 
+/* What a ca_file holds, and the end of what is said of it. */
+static void
+test_ca_files(void **state)
+{
+    static const char *const rows[][2] = {
+        {NULL, "/ca.pem\": No such file or directory"},
+        {"", "expected a file with a certificate (PEM), found none"},
+        {"-----BEGIN PRIVATE KEY-----\n", "found none"},
+        {"the CA's\n-----BEGIN CERTIFICATE-----\n", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf_problems problems = {0};
+        char *path = write_file("t.json", "{'origins':{'web':{'servers':['"
+                                          "https://o'],'ca_file':'ca.pem'}}}");
+
+        if (rows[i][0] != NULL)
+            free(write_file("ca.pem", rows[i][0]));
+        struct conf *conf = conf_load(path, &problems);
+
+        assert_int_equal(problems.errors.count, rows[i][1] != NULL);
+        if (rows[i][1] != NULL)
+            assert_non_null(strstr(problems.errors.lines[0], rows[i][1]));
+        conf_unref(&conf);
+        conf_problems_fini(&problems);
+        free(path);
+    }
+}
+
 static void
 test_route_values(void **state)
 {
@@ -456,6 +486,7 @@ main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_route_defaults),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_ca_files),
         cmocka_unit_test(test_route_values),
         cmocka_unit_test(test_route_policy),
         cmocka_unit_test(test_include),

@@ -574,29 +574,6 @@ test_secret_files(void **state)
                NULL);
 }
 
-static void
-test_ca_files(void **state)
-{
-    static const char *const json = "{'origins':{'web':{'servers':["
-                                    "'https://o'],'ca_file':'ca.pem'}}}";
-
-    (void)state;
-    unlink("ca.pem");
-    write_file("t.json", json);
-    check_file("t.json",
-               "t.json: origins.web.ca_file: expected a readable file, found "
-               "\"ca.pem\": No such file or directory",
-               NULL);
-    write_file("ca.pem", "-----BEGIN PRIVATE KEY-----\n");
-    check_file("t.json",
-               "t.json: origins.web.ca_file: expected a file with a "
-               "certificate (PEM), found none in \"ca.pem\"",
-               NULL);
-    write_file("ca.pem", "the CA's\n-----BEGIN CERTIFICATE-----\n");
-    check_file("t.json", "", NULL);
-    unlink("ca.pem");
-}
-
 static const struct row warnings[] = {
     {"{}", "t.json: routes: there are none: every request is answered 404"},
     {ROUTE(""), ""},
@@ -704,7 +681,6 @@ main(void)
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_files),
-        cmocka_unit_test(test_ca_files),
         cmocka_unit_test(test_includes),
         cmocka_unit_test(test_include_depth),
         cmocka_unit_test(test_secret_files),
