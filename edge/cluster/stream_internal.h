@@ -43,6 +43,8 @@ struct stream {
     uint64_t synced_ns; /* when the last good sync was sent; 0: never */
     uint64_t applied;
     uint64_t floors[FLOOR_REASONS];
+    uint64_t told_ns[FLOOR_REASONS]; /* when the log last had it; 0: never */
+    uint64_t told[FLOOR_REASONS];    /* of floors, how many it had then */
 };
 
 struct streams {

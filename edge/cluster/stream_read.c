@@ -18,9 +18,15 @@ id_before(struct bus_id a, struct bus_id b)
 
 /* ---- floors ---- */
 
+/* Who writes to our stream may do so all day long. */
+#define TELL_EVERY_NS (UINT64_C(10) * 1000000000)
+
 static void
-log_floor(const struct stream *stream, enum floor_reason reason)
+log_floor(struct stream *stream, enum floor_reason reason)
 {
+    uint64_t now = clock_boot_ns();
+    uint64_t untold = stream->floors[reason] - stream->told[reason];
+
     static const char *const texts[FLOOR_REASONS] = {
         [FLOOR_START] = "met for the first time",
         [FLOOR_HOLE] = "entries are missing that were not read in time (they "
@@ -32,10 +38,16 @@ log_floor(const struct stream *stream, enum floor_reason reason)
                           "writes to it)",
     };
 
+    if (stream->told_ns[reason] != 0 &&
+        now - stream->told_ns[reason] < TELL_EVERY_NS)
+        return;
+    stream->told_ns[reason] = now;
+    stream->told[reason] = stream->floors[reason];
     LOG(reason == FLOOR_START ? LOG_INFO : LOG_WARN,
-        "stream of site %s: %s: %s; everything stored before is revalidated; "
+        "stream of site %s: %s: %s%s; everything stored before is revalidated; "
         "going on at %016llx/%016llx/%llu",
         stream->name, floor_reason_name(reason), texts[reason],
+        untold > 1 ? ", again and again" : "",
         (unsigned long long)stream->era.epoch,
         (unsigned long long)stream->era.term,
         (unsigned long long)stream->cursor.n);
