@@ -140,7 +140,8 @@ take_year(struct span *s, struct moment *m)
 {
     int year;
 
-    if (!take_digits(s, 4, &year))
+    /* There was no year 0, and date_format writes none. */
+    if (!take_digits(s, 4, &year) || year == 0)
         return false;
     m->year = year;
     return true;
