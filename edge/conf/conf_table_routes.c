@@ -174,9 +174,12 @@ static const struct conf_table key_table =
 static const struct conf_option forward_options[] = {
     {.name = "headers", .type = CONF_STRINGS, .text = CONF_TEXT_FIELD,
      AT(conf_forward, headers), .initial = "[]", .max = 64,
-     .doc = "Request header fields that reach the origin though they can change "
-            "an answer that is then stored for all, such as `X-Forwarded-Host`. "
-            "Those in `key.headers` do so anyway."},
+     .doc = "Request header fields that reach the origin though they can "
+            "change an answer that is then stored for all: `X-Forwarded-Host` "
+            "and its kind, other addresses of the client, method overrides, "
+            "and names with `_`, which programs take for others. Those in "
+            "`key.headers` do so anyway. Where nothing is stored (`pass`, "
+            "POST) all of them do."},
 };
 static const struct conf_table forward_table =
     TABLE(forward_options, conf_forward, "what a route sends to the origin");

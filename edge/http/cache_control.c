@@ -54,10 +54,10 @@ static const struct directive directives[] = {
 /* Without these a stored response could not be judged or would be another
  * one: a list that names one counts as the directive without a list. */
 static const struct span needed_names[] = {
-    NAME("Age"),          NAME("Cache-Control"),    NAME("CDN-Cache-Control"),
-    NAME("Content-Type"), NAME("Content-Encoding"), NAME("Content-Length"),
-    NAME("Date"),         NAME("Content-Range"),    NAME("Expires"),
-    NAME("Vary"),
+    NAME("Age"),          NAME("Cache-Control"),     NAME("CDN-Cache-Control"),
+    NAME("Content-Type"), NAME("Content-Encoding"),  NAME("Content-Length"),
+    NAME("Date"),         NAME("Content-Range"),     NAME("Expires"),
+    NAME("Vary"),         NAME("Surrogate-Control"),
 };
 
 static void

@@ -275,6 +275,8 @@ reads_surrogate_control(void **state)
         {"fresh and stale, malformed", SC "max-age=60+x", "max-age=60 swr=0"},
         {"a plus elsewhere", SC "foo=1+2", ""},
         {"not in a remote one", SC "No-Store-Remote", "no-store"},
+        {"a list that names the field itself",
+         SC "max-age=9, private=\"Surrogate-Control\"", "max-age=9 private"},
         {"a word more", SC "foobar, max-age=9", "max-age=9"},
         {"a semicolon in quotes", SC "content=\"a;b\", no-store", "no-store"},
     };
