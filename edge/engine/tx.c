@@ -16,6 +16,10 @@
 #include "store/store.h"
 #include "tx_internal.h"
 
+/* How often one request joins anew, because of invalidations, before it asks
+ * for itself. */
+#define REJOINS_MAX 3
+
 /* ---- memory ---- */
 
 static struct tx *
@@ -340,6 +344,15 @@ too_old_to_join(const struct tx *tx, const struct caching *caching)
     return caching_freshness(caching, age_s, &tx->cc) != FRESHNESS_FRESH;
 }
 
+/* What we joined was asked for before an invalidation. Nobody may join it any
+ * more; all who came for it share the one that is asked for next. */
+static void
+join_next(struct tx *tx)
+{
+    flight_close(&tx->fill->flight);
+    tx->tried.join = ++tx->rejoins > REJOINS_MAX;
+}
+
 /* Why a response that others led cannot answer this request. */
 static bool
 usable_joined(struct tx *tx)
@@ -358,11 +371,13 @@ usable_joined(struct tx *tx)
         return false;
     }
     struct inval_subject subject = fill_subject(fill);
-    enum validity validity = inval_check(tx->worker->engine->parts.inval,
-                                         &subject, fill->answer_position);
 
-    tx->tried.join = validity != VALIDITY_VALID ||
-                     !fill_search_answers(fill, &fill->stored, &tx->plain) ||
+    if (inval_check(tx->worker->engine->parts.inval, &subject,
+                    fill->answer_position) != VALIDITY_VALID) {
+        join_next(tx);
+        return false;
+    }
+    tx->tried.join = !fill_search_answers(fill, &fill->stored, &tx->plain) ||
                      !vary_match(fill->vary, tx->request->fields);
     return !tx->tried.join;
 }
@@ -427,11 +442,14 @@ take_update(struct tx *tx)
         tx->leads ||
         (fill->shareable && !too_old_to_join(tx, &fill->object->caching) &&
          fill_search_answers(fill, &fill->object->key, &tx->plain) &&
-         vary_match(fill->object->vary, tx->request->fields) &&
-         validity_of(tx, fill->object) == VALIDITY_VALID);
+         vary_match(fill->object->vary, tx->request->fields));
+    bool valid = tx->leads || validity_of(tx, fill->object) == VALIDITY_VALID;
 
-    if (!mine) {
-        tx->tried.join = true;
+    if (!mine || !valid) {
+        if (mine)
+            join_next(tx);
+        else
+            tx->tried.join = true;
         tx_drop_fill(tx);
         tx_decide(tx);
         return;

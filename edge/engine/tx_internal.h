@@ -59,6 +59,7 @@ struct tx {
     struct plan plan;
     bool other_variants;
     unsigned relooks; /* verdicts given up, since another fill came first */
+    unsigned rejoins; /* of fills that an invalidation overtook */
 
     struct object *object; /* borrowed, until `object_held` */
     bool object_held;

@@ -12,6 +12,19 @@
 
 /* ---- one way out ---- */
 
+/* What another node is told beside the answer, and that it was asked. */
+static void
+reply_to_node(const struct tx *tx, struct fields *fields)
+{
+    bool miss =
+        span_eq(fields_get(fields, SPAN(PEER_RESULT_FIELD)), SPAN("miss"));
+
+    counter_add(miss ? COUNTER_PEER_SERVED_MISS : COUNTER_PEER_SERVED_HIT, 1);
+    if (tx->position.len > 0)
+        fields_add(fields, SPAN(PEER_POSITION_FIELD), buf_span(&tx->position));
+    tx_preface_field(tx, fields);
+}
+
 void
 tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
          const struct cache_status *cache_status)
@@ -19,9 +32,8 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
     struct buf value = {0};
 
     tx_status_add(tx, cache_status, fields, &value);
-    if (tx->ask.source != PLAN_CLIENT && tx->position.len > 0)
-        fields_add(fields, SPAN(PEER_POSITION_FIELD), buf_span(&tx->position));
-    tx_preface_field(tx, fields);
+    if (tx->ask.source != PLAN_CLIENT)
+        reply_to_node(tx, fields);
     CHECK(!tx->replied);
     tx->replied = true;
     tx->replied_ns = clock_boot_ns();

@@ -128,6 +128,10 @@ void flight_wait(struct flight *flight, struct flight_waiter *waiter,
 /* Harmless on a waiter that does not wait. */
 void flight_unwait(struct flight *flight, struct flight_waiter *waiter);
 
+/* Any thread with a reference. No new joiners; it goes on for those it has.
+ * Lets the next batch go. */
+void flight_close(struct flight *flight);
+
 /* ---- the owner's, on its thread ---- */
 
 /* True when it is WAITING and not held back. */
@@ -139,8 +143,6 @@ uint64_t flight_sent(struct flight *flight);
 void flight_publish(struct flight *flight);
 /* Wakes those who wait: there is more of the body. */
 void flight_wake(struct flight *flight);
-/* No new joiners; it goes on for those it has. Lets the next batch go. */
-void flight_close(struct flight *flight);
 /* When nobody but the owner has a reference: closes it and gives true, after
  * which nobody can join; the owner then calls flight_end. */
 bool flight_close_unwanted(struct flight *flight);
