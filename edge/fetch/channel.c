@@ -61,6 +61,12 @@ channel_send(struct channel *channel, const void *data, size_t len, size_t *n)
     return send_plain(channel->fd, data, len, n);
 }
 
+bool
+channel_holds(const struct channel *channel)
+{
+    return channel->tls != NULL && tls_holds(channel->tls);
+}
+
 /* A TLS session takes in what is not ours to see (tickets, alerts). */
 enum channel_news
 channel_news(struct channel *channel)

@@ -126,23 +126,31 @@ fetch_progress(struct fetch *fetch)
     fetch->active_at = now_ms(fetch);
 }
 
+/* The network, and no callback of ours, is what it waits for. */
+static bool
+clock_runs(const struct fetch *fetch)
+{
+    return fetch->state == FETCH_RUNNING && !fetch->recv_paused &&
+           (!fetch->send_paused || fetch->upload_over);
+}
+
 /* When time is up as things stand now; UINT64_MAX: never. libcurl itself
  * limits how long it connects; TLS comes after that. */
 static uint64_t
 deadline(const struct fetch *fetch)
 {
     uint64_t at = UINT64_MAX;
+    uint64_t by = UINT64_MAX;
     uint64_t quiet_ms =
         fetch->head_seen ? fetch->idle_ms : fetch->first_byte_ms;
 
     if (fetch->total_ms > 0)
         at = fetch->started_at + fetch->total_ms;
     if (fetch->state == FETCH_DIALING && fetch->channel != NULL)
-        return fetch->connect_by < at ? fetch->connect_by : at;
-    if (quiet_ms > 0 && fetch->state == FETCH_RUNNING && !fetch->recv_paused &&
-        !fetch->send_paused && fetch->active_at + quiet_ms < at)
-        at = fetch->active_at + quiet_ms;
-    return at;
+        by = fetch->channel->connecting ? fetch->known_by : fetch->connect_by;
+    else if (quiet_ms > 0 && clock_runs(fetch))
+        by = fetch->active_at + quiet_ms;
+    return by < at ? by : at;
 }
 
 /* A timer that fires too early costs less than one that is set anew for each
@@ -170,6 +178,9 @@ finish(struct fetch *fetch)
 
     CHECK(fetch->state != FETCH_DONE && fetch->state != FETCH_IDLE);
     timer_stop(fetch->timer);
+    /* Somebody else may live there by now. */
+    if (fetch->state == FETCH_DIALING)
+        fetch->upstream->address_len = 0;
     if (fetch->channel != NULL && !fetch->failed && fetch->keep_alive &&
         fetch->sent) {
         struct channel *channel = fetch->channel;
@@ -190,10 +201,16 @@ finish(struct fetch *fetch)
     slot_give(fetch);
 }
 
+static bool
+total_over(const struct fetch *fetch, uint64_t now)
+{
+    return fetch->total_ms > 0 && now - fetch->started_at >= fetch->total_ms;
+}
+
 static void
 fail_late(struct fetch *fetch, uint64_t now)
 {
-    if (fetch->total_ms > 0 && now - fetch->started_at >= fetch->total_ms)
+    if (total_over(fetch, now))
         fetch_fail(
             fetch, ERR_TIMEOUT,
             fetch->connected ? "http_response_timeout" : "connection_timeout",
@@ -222,6 +239,12 @@ on_deadline(void *arg)
         return;
     if (deadline(fetch) > now) {
         fetch_arm(fetch); /* or never: paused */
+        return;
+    }
+    if (fetch->channel != NULL && fetch->channel->connecting &&
+        !total_over(fetch, now)) {
+        channel_close(&fetch->channel);
+        dial_again(fetch);
         return;
     }
     fail_late(fetch, now);

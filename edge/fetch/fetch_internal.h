@@ -101,6 +101,7 @@ struct upstream {
     uint64_t address_until;
     void *ticket; /* of a TLS session that may be taken up again */
     size_t ticket_len;
+    struct timespec ticket_trust; /* tells which certificates vouched for it */
 };
 
 /* Takes a use of the server that the request names. */
@@ -155,6 +156,8 @@ enum err channel_recv(struct channel *channel, void *buffer, size_t max,
                       size_t *n);
 enum err channel_send(struct channel *channel, const void *data, size_t len,
                       size_t *n);
+/* Something was received that the socket does not show any more. */
+bool channel_holds(const struct channel *channel);
 /* What waits on it. No request of ours is out: whatever it is, it is no
  * answer. */
 enum channel_news { CHANNEL_QUIET, CHANNEL_BYTES, CHANNEL_CLOSED };
@@ -176,6 +179,7 @@ void tls_keep_session(struct tls *tls);
 /* As channel_recv and channel_send. */
 enum err tls_recv(struct tls *tls, void *buffer, size_t max, size_t *n);
 enum err tls_send(struct tls *tls, const void *data, size_t len, size_t *n);
+bool tls_holds(const struct tls *tls);
 /* What was read of certificates. No session may be left. */
 void tls_forget_all(struct fetch_pool *pool);
 
@@ -297,6 +301,7 @@ struct fetch {
     int64_t body_len;
     uint64_t connect_ms;
     uint64_t connect_by; /* the deadline of connecting */
+    uint64_t known_by;   /* of connecting to the address that is known */
 
     /* Deadlines, in the loop's ms; 0 in a *_ms limit: none. */
     struct timer *timer;

@@ -179,6 +179,16 @@ has_no_body(const struct fetch *fetch)
     return fetch->head_method || status == 204 || status == 304;
 }
 
+/* A 204 with a length or a coding, which it must not have (RFC 9110 section
+ * 8.6, RFC 9112 section 6.1): the body that it speaks of may follow, when the
+ * next request is out already. */
+static bool
+announces_surplus(const struct head *head)
+{
+    return head->status == 204 &&
+           (head->chunked || head->foreign || head->content_length > 0);
+}
+
 static void
 begin_body(struct fetch *fetch)
 {
@@ -194,7 +204,8 @@ begin_body(struct fetch *fetch)
     body_init(&fetch->body, kind,
               kind == BODY_LENGTH ? (uint64_t)head->content_length : 0);
     fetch->keep_alive =
-        kind != BODY_UNTIL_CLOSE && !connection_says(head, SPAN("close")) &&
+        kind != BODY_UNTIL_CLOSE && !announces_surplus(head) &&
+        !connection_says(head, SPAN("close")) &&
         (head->minor > 0 || connection_says(head, SPAN("keep-alive")));
     /* The rest of the request is not sent to who refuses it, and the
      * connection is of no use then (RFC 9112 section 9.5). */
@@ -378,6 +389,15 @@ take(struct fetch *fetch, struct span in)
     return take_body(fetch, in);
 }
 
+/* Reads in one go are few, so that others get their turn: the loop comes back
+ * while the socket shows more. It does not show what TLS has taken in. */
+static bool
+reads_on(const struct fetch *fetch, int reads)
+{
+    return !fetch->recv_paused &&
+           (reads < READS_MAX || channel_holds(fetch->channel));
+}
+
 /* What was refused before a pause. */
 static enum fetch_io
 take_refused(struct fetch *fetch)
@@ -407,8 +427,7 @@ fetch_receive(struct fetch *fetch)
 
     if (fetch->head_seen && fetch->in.len > 0)
         io = take_refused(fetch);
-    for (int i = 0; i < READS_MAX && io == FETCH_IO_WAIT && !fetch->recv_paused;
-         i++) {
+    for (int i = 0; io == FETCH_IO_WAIT && reads_on(fetch, i); i++) {
         char *buffer = fetch->pool->received;
         enum err err = channel_recv(fetch->channel, buffer, FETCH_RECEIVE, &n);
 
@@ -424,12 +443,6 @@ fetch_receive(struct fetch *fetch)
         /* Without TLS a short read has emptied the socket. */
         if (n < FETCH_RECEIVE && fetch->channel->tls == NULL)
             return io;
-    }
-    /* A TLS session may hold more that the socket does not show. */
-    if (io == FETCH_IO_WAIT && !fetch->recv_paused &&
-        fetch->channel->tls != NULL) {
-        fetch->resume_recv = true;
-        fetch_put_to_work(fetch);
     }
     return io;
 }

@@ -23,6 +23,8 @@ struct tls {
     struct tls_trust *trust; /* counted */
     struct upstream *upstream;
     char *host;
+    gnutls_typed_vdata_st
+        wanted[2]; /* of the certificate: read when it comes */
 };
 
 /* ---- what is trusted ---- */
@@ -62,6 +64,12 @@ tls_forget_all(struct fetch_pool *pool)
         forget(list_first(&pool->trusts, struct tls_trust, link));
 }
 
+static bool
+same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
 static struct tls_trust *
 trust_load(struct fetch_pool *pool, const char *file, struct timespec changed)
 {
@@ -99,8 +107,7 @@ trust_of(const struct upstream *upstream)
     list_for_each (trust, &pool->trusts, link) {
         if (strcmp(trust->file, file) != 0)
             continue;
-        if (trust->changed.tv_sec == changed.tv_sec &&
-            trust->changed.tv_nsec == changed.tv_nsec) {
+        if (same_time(trust->changed, changed)) {
             trust->refs++;
             return trust;
         }
@@ -123,6 +130,21 @@ is_address(const char *host)
            inet_pton(AF_INET6, host, &address) == 1;
 }
 
+/* The name, and that it is a server's: a certificate that was given to a
+ * client must not do (RFC 5280 section 4.2.1.12). */
+static void
+verify(struct tls *tls)
+{
+    static const char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
+
+    tls->wanted[0] = (gnutls_typed_vdata_st){GNUTLS_DT_DNS_HOSTNAME,
+                                             (unsigned char *)tls->host, 0};
+    tls->wanted[1] = (gnutls_typed_vdata_st){
+        GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)(uintptr_t)purpose, 0};
+    gnutls_session_set_verify_cert2(tls->session, tls->wanted,
+                                    ARRAY_LEN(tls->wanted), 0);
+}
+
 static void
 set_up(struct tls *tls)
 {
@@ -139,8 +161,9 @@ set_up(struct tls *tls)
         gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, tls->host,
                                strlen(tls->host));
     if (upstream->tls_verify)
-        gnutls_session_set_verify_cert(tls->session, tls->host, 0);
-    if (upstream->ticket_len > 0)
+        verify(tls);
+    if (upstream->ticket_len > 0 &&
+        same_time(upstream->ticket_trust, tls->trust->changed))
         gnutls_session_set_data(tls->session, upstream->ticket,
                                 upstream->ticket_len);
 }
@@ -220,16 +243,31 @@ tls_wants_room(const struct tls *tls)
     return gnutls_record_get_direction(tls->session) != 0;
 }
 
-/* Once for a server: the next connection to it takes the session up again. */
+/* TLS 1.3 brings tickets when it likes. */
+static bool
+may_be_resumed(const struct tls *tls)
+{
+    return gnutls_protocol_get_version(tls->session) < GNUTLS_TLS1_3 ||
+           (gnutls_session_get_flags(tls->session) &
+            GNUTLS_SFLAGS_SESSION_TICKET) != 0;
+}
+
+/* Once for a server: the next connection to it takes the session up again.
+ * That skips the certificate: it is worth no more than what was trusted when
+ * it was looked at. */
 void
 tls_keep_session(struct tls *tls)
 {
     struct upstream *upstream = tls->upstream;
+    struct timespec changed = tls->trust->changed;
     gnutls_datum_t data = {0};
 
-    if (upstream->ticket_len > 0 ||
+    if (upstream->ticket_len > 0 && same_time(upstream->ticket_trust, changed))
+        return;
+    if (!may_be_resumed(tls) ||
         gnutls_session_get_data2(tls->session, &data) != 0)
         return;
+    upstream->ticket_trust = changed;
     upstream->ticket = mem_realloc(upstream->ticket, data.size);
     memcpy(upstream->ticket, data.data, data.size);
     upstream->ticket_len = data.size;
@@ -253,6 +291,12 @@ tls_recv(struct tls *tls, void *buffer, size_t max, size_t *n)
     if (got == GNUTLS_E_AGAIN)
         return ERR_AGAIN;
     return got > 0 ? ERR_OK : got == 0 ? ERR_END : ERR_RESET;
+}
+
+bool
+tls_holds(const struct tls *tls)
+{
+    return gnutls_record_check_pending(tls->session) > 0;
 }
 
 enum err

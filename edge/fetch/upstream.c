@@ -164,9 +164,17 @@ upstream_give(struct channel *channel)
 {
     struct upstream *upstream = channel->upstream;
     struct fetch_pool *pool = upstream->pool;
-    struct fetch *next = who_waits(upstream);
 
     channel->fetch = NULL;
+    /* What came behind the response is no answer to who comes next. */
+    if (!list_empty(&upstream->waiting) &&
+        channel_news(channel) != CHANNEL_QUIET) {
+        channel_close(&channel);
+        return;
+    }
+
+    struct fetch *next = who_waits(upstream);
+
     if (next != NULL) {
         next->reused = true;
         fetch_use(next, channel);

@@ -1,0 +1,247 @@
+/* Servers that mean ill, or are gone. Looks inside the pool where a moment
+ * must be met that the clock would miss. */
+#include <errno.h>
+#include <uv.h>
+
+#include "fetch/fetch_internal.h"
+#include "fetch_client.h"
+
+static struct upstream *
+only_upstream(const struct client *client)
+{
+    return list_first(&client->pool->upstreams, struct upstream, link);
+}
+
+/* ---- surplus ---- */
+
+/* A response comes with another behind it, while somebody waits for the
+ * connection: that one must not get it. */
+static void
+test_surplus_and_crowd(void **state)
+{
+    static const struct script scripts[2] = {
+        {{"<", ">" OK3, "?", ">" R "Content-Length: 4\r\n\r\nevil", "!", "e"}},
+        {{"<", ">" R "Content-Length: 3\r\n\r\nnew"}}};
+    struct server server;
+    struct client client;
+    struct client other = {0};
+
+    (void)state;
+    server_start(&server, scripts, 2);
+    client_open(&client);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    client.hold = true;
+    start(&client, &request);
+    loop_run(client.loop);
+    assert_int_equal(client.pauses, 1);
+    server_go(&server);
+    server_wait(&server);
+    /* As many as may have begun to connect in this millisecond. */
+    only_upstream(&client)->turn_ms = uv_now(loop_uv(client.loop));
+    only_upstream(&client)->begun = 1000;
+    other.loop = client.loop;
+    other.pool = client.pool;
+    start(&other, &request);
+    assert_int_equal(other.fetch->state, FETCH_WAITING);
+    timer_stop(client.pool->turn_timer);
+    client.hold = false;
+    fetch_resume_recv(client.fetch);
+    loop_run(client.loop);
+    assert_true(client.done);
+    assert_false(other.done);
+    timer_start(client.pool->turn_timer, 0);
+    loop_run(client.loop);
+    assert_true(other.done);
+    assert_int_equal(other.result.err, ERR_OK);
+    assert_memory_equal(other.body.data, "new", 3);
+    buf_fini(&other.body);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* What a 204 speaks of may come late: the connection is not used again. */
+static void
+check_no_content(const char *field, bool reused)
+{
+    char answer[128];
+    const struct script scripts[2] = {{{"<", answer, "<", ">" OK3}},
+                                      {{"<", ">" OK3}}};
+    struct server server;
+    struct client client;
+
+    snprintf(answer, sizeof(answer), ">HTTP/1.1 204 No\r\n%s\r\n", field);
+    server_start(&server, scripts, 2);
+    client_open(&client);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    run(&client, &request);
+    assert_int_equal(client.result.err, ERR_OK);
+    client_again(&client);
+    run(&client, &request);
+    assert_int_equal(client.result.err, ERR_OK);
+    assert_int_equal(client.result.reused, reused);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void
+test_no_content(void **state)
+{
+    (void)state;
+    check_no_content("", true);
+    check_no_content("Content-Length: 0\r\n", true);
+    check_no_content("Content-Length: 40\r\n", false);
+    check_no_content("Transfer-Encoding: chunked\r\n", false);
+    check_no_content("Transfer-Encoding: odd\r\n", false);
+}
+
+/* ---- an upload that is refused ---- */
+
+struct refused {
+    struct client client;
+    struct server *server;
+};
+
+static enum err
+on_read_nothing(void *ctx, void *buffer, size_t max, size_t *len)
+{
+    struct refused *refused = ctx;
+
+    (void)buffer;
+    (void)max;
+    *len = 0;
+    server_go(refused->server);
+    return ERR_AGAIN;
+}
+
+/* The client has nothing to send for a long time; the server refuses, and then
+ * falls silent: that is the server's fault now. */
+static void
+test_refusal_stalls(void **state)
+{
+    static const struct fetch_ops waiting_ops = {on_interim, on_head, on_body,
+                                                 on_read_nothing, on_done};
+    static const struct script script = {
+        {"?", ">HTTP/1.1 413 No\r\nContent-Length: 9\r\n\r\nabc", "e"}};
+    struct server server;
+    struct refused refused = {.server = &server};
+    struct client *client = &refused.client;
+
+    (void)state;
+    server_start(&server, &script, 1);
+    client_open(client);
+
+    struct fetch_request request = request_to(&server, "PUT");
+
+    request.has_body = true;
+    request.body_len = 10;
+    request.idle_timeout_ms = 50;
+    request.total_timeout_ms = 5000;
+    client->fetch = fetch_start(client->pool, &request, &waiting_ops, client);
+    loop_run(client->loop);
+    assert_true(client->done);
+    assert_int_equal(client->status, 413);
+    assert_int_equal(client->result.err, ERR_TIMEOUT);
+    assert_string_equal(client->detail, "no byte of the body for 50 ms");
+    client_close(client);
+    server_stop(&server);
+}
+
+/* ---- an address that is out of date ---- */
+
+#define FILLERS 4
+
+struct hole {
+    int fd;
+    int fillers[FILLERS];
+    struct sockaddr_in address;
+};
+
+/* A port where connections are neither taken nor refused. */
+static void
+hole_open(struct hole *hole)
+{
+    socklen_t len = sizeof(hole->address);
+
+    hole->address = (struct sockaddr_in){.sin_family = AF_INET};
+    hole->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    hole->fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(hole->fd, (struct sockaddr *)&hole->address, len) == 0);
+    CHECK(listen(hole->fd, 0) == 0);
+    CHECK(getsockname(hole->fd, (struct sockaddr *)&hole->address, &len) == 0);
+    for (size_t i = 0; i < FILLERS; i++) {
+        hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        if (connect(hole->fillers[i], (struct sockaddr *)&hole->address, len))
+            CHECK(errno == EINPROGRESS);
+    }
+}
+
+static void
+hole_close(struct hole *hole)
+{
+    for (size_t i = 0; i < FILLERS; i++)
+        close(hole->fillers[i]);
+    close(hole->fd);
+}
+
+/* The first who meets the silence gets through all the same, well within its
+ * time; those that follow do not meet it. */
+static void
+test_address_gone(void **state)
+{
+    static const struct script scripts[2] = {
+        {{"<", ">" OK3, "e"}},
+        {{"<", ">" R "Connection: close\r\nContent-Length: 3\r\n\r\nabc"}}};
+    struct server server;
+    struct client client;
+    struct client other = {0};
+    struct hole hole;
+
+    (void)state;
+    server_start(&server, scripts, 2);
+    client_open(&client);
+    hole_open(&hole);
+
+    struct fetch_request request = request_to(&server, "GET");
+
+    request.connect_timeout_ms = 5000;
+    client.hold = true; /* keeps the server known */
+    start(&client, &request);
+    loop_run(client.loop);
+
+    struct upstream *upstream = only_upstream(&client);
+
+    assert_int_equal(upstream->address_len, sizeof(hole.address));
+    memcpy(&upstream->address, &hole.address, sizeof(hole.address));
+    for (int i = 0; i < 2; i++) {
+        request.connect_timeout_ms = i == 0 ? 400 : 5000;
+        other = (struct client){.loop = client.loop, .pool = client.pool};
+        start(&other, &request);
+        loop_run(client.loop);
+        assert_true(other.done);
+        assert_int_equal(other.result.err, ERR_OK);
+        assert_int_equal(memcmp(&upstream->address, &hole.address,
+                                sizeof(hole.address)) == 0,
+                         false);
+        buf_fini(&other.body);
+    }
+    client_close(&client);
+    hole_close(&hole);
+    server_stop(&server);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_surplus_and_crowd),
+        cmocka_unit_test(test_no_content),
+        cmocka_unit_test(test_refusal_stalls),
+        cmocka_unit_test(test_address_gone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
