@@ -372,7 +372,7 @@ begin_attempt(struct fetch *fetch)
     buf_clear(&fetch->in);
     buf_clear(&fetch->out);
     fetch->head_pos = fetch->out_pos = 0;
-    fetch->recv_paused = fetch->send_paused = false;
+    fetch->recv_paused = false; /* on_read may have paused for all attempts */
     fetch->sent = fetch->send_failed = false;
     fetch->upload_over = !fetch->has_body;
     fetch->keep_alive = false;
@@ -417,6 +417,15 @@ resume(struct fetch *fetch)
     fetch_ready(fetch, events);
 }
 
+/* There is no connection: what is taken up again waits for one. */
+static void
+resume_later(struct fetch *fetch)
+{
+    if (fetch->resume_send)
+        fetch->send_paused = false;
+    fetch->resume_recv = fetch->resume_send = false;
+}
+
 static void
 work_on(struct fetch *fetch)
 {
@@ -428,7 +437,7 @@ work_on(struct fetch *fetch)
     else if (fetch->state == FETCH_RUNNING)
         resume(fetch);
     else
-        fetch->resume_recv = fetch->resume_send = false;
+        resume_later(fetch);
 }
 
 static void

@@ -150,6 +150,80 @@ test_refusal_stalls(void **state)
     server_stop(&server);
 }
 
+/* ---- an upload on a connection that dies ---- */
+
+struct waiting {
+    struct client client;
+    struct server *server;
+    unsigned asked;
+};
+
+static enum err
+on_read_late(void *ctx, void *buffer, size_t max, size_t *len)
+{
+    struct waiting *waiting = ctx;
+
+    if (++waiting->asked > 1)
+        return on_read(ctx, buffer, max, len);
+    server_go(waiting->server); /* which resets the kept connection */
+    return ERR_AGAIN;
+}
+
+/* Who has paused is not asked again because the request is sent again, and
+ * what it resumes meanwhile counts. */
+static void
+check_pause_lasts(bool while_connecting)
+{
+    static const struct fetch_ops late_ops = {on_interim, on_head, on_body,
+                                              on_read_late, on_done};
+    static const struct script scripts[2] = {{{"<", ">" OK3, "?", "r"}},
+                                             {{"!", "<", ">" OK3}}};
+    struct server server;
+    struct waiting waiting = {.server = &server};
+    struct client *client = &waiting.client;
+
+    server_start(&server, scripts, 2);
+    client_open(client);
+
+    struct fetch_request request = request_to(&server, "PUT");
+
+    request.idempotent = true;
+    run(client, &request);
+    client_again(client);
+    request.has_body = true;
+    request.body_len = 5;
+    client->upload = "hello";
+    client->fetch = fetch_start(client->pool, &request, &late_ops, client);
+    while (client->fetch->state != FETCH_DIALING)
+        uv_run(loop_uv(client->loop), UV_RUN_ONCE);
+    if (while_connecting)
+        fetch_resume_send(client->fetch);
+    while (client->fetch->state == FETCH_DIALING)
+        uv_run(loop_uv(client->loop), UV_RUN_ONCE);
+    server_wait(&server);
+    for (int i = 0; i < 3; i++)
+        uv_run(loop_uv(client->loop), UV_RUN_NOWAIT);
+    if (!while_connecting) {
+        assert_int_equal(waiting.asked, 1);
+        fetch_resume_send(client->fetch);
+    }
+    while (!client->done)
+        uv_run(loop_uv(client->loop), UV_RUN_ONCE);
+    assert_int_equal(client->result.err, ERR_OK);
+    assert_int_equal(client->uploaded, 5);
+    assert_int_equal(waiting.asked, 2);
+    client_close(client);
+    server_stop(&server);
+}
+
+static void
+test_pause_lasts(void **state)
+{
+    (void)state;
+    check_pause_lasts(false);
+    check_pause_lasts(true);
+}
+
 /* ---- an address that is out of date ---- */
 
 #define FILLERS 4
@@ -240,6 +314,7 @@ main(void)
         cmocka_unit_test(test_surplus_and_crowd),
         cmocka_unit_test(test_no_content),
         cmocka_unit_test(test_refusal_stalls),
+        cmocka_unit_test(test_pause_lasts),
         cmocka_unit_test(test_address_gone),
     };
 
