@@ -277,7 +277,8 @@ tls_keep_session(struct tls *tls)
 /* ---- bytes ---- */
 
 /* An end without TLS's own close may be somebody's who cuts the body short
- * (RFC 8446 section 6.1). */
+ * (RFC 8446 section 6.1). Before TLS 1.3 a warning is nothing: some
+ * send one before they close. */
 enum err
 tls_recv(struct tls *tls, void *buffer, size_t max, size_t *n)
 {
@@ -288,7 +289,7 @@ tls_recv(struct tls *tls, void *buffer, size_t max, size_t *n)
     while (got == GNUTLS_E_INTERRUPTED);
     if (got > 0)
         *n = (size_t)got;
-    if (got == GNUTLS_E_AGAIN)
+    if (got == GNUTLS_E_AGAIN || got == GNUTLS_E_WARNING_ALERT_RECEIVED)
         return ERR_AGAIN;
     return got > 0 ? ERR_OK : got == 0 ? ERR_END : ERR_RESET;
 }

@@ -220,12 +220,13 @@ serve_late_ticket(struct tls_server *server, gnutls_session_t session)
 }
 
 static void
-check_resumption(unsigned flags, tls_serve_fn serve)
+check_resumption(bool old, unsigned flags, tls_serve_fn serve)
 {
     struct tls_server server;
     struct client client;
 
     tls_server_start(&server, &both, serve, NULL);
+    server.old = old;
     server.flags = flags;
     client_open(&client);
 
@@ -249,8 +250,9 @@ static void
 test_resumption(void **state)
 {
     (void)state;
-    check_resumption(0, serve_all);
-    check_resumption(GNUTLS_NO_AUTO_SEND_TICKET, serve_late_ticket);
+    check_resumption(true, 0, serve_all);
+    check_resumption(false, 0, serve_all);
+    check_resumption(false, GNUTLS_NO_AUTO_SEND_TICKET, serve_late_ticket);
 }
 
 static void
@@ -278,40 +280,52 @@ test_tls_reuse(void **state)
 
 /* ---- ends ---- */
 
+enum ending { CUT, CLOSED, WARNED_AND_CUT, WARNED_AND_CLOSED, ENDINGS };
+
 static void
 serve_cut(struct tls_server *server, gnutls_session_t session)
 {
-    const bool *polite = server->arg;
+    const enum ending *ending = server->arg;
     static const char answer[] = CLOSING "abc";
 
     tls_read_head(session);
     tls_write(session, answer, strlen(answer));
-    if (*polite)
+    if (*ending >= WARNED_AND_CUT)
+        gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
+    if (*ending == CLOSED || *ending == WARNED_AND_CLOSED)
         gnutls_bye(session, GNUTLS_SHUT_WR);
 }
 
 /* A body that ends with the connection is whole only by TLS's own close
  * (RFC 8446 section 6.1). */
 static void
-test_cut_off(void **state)
+check_cut_off(bool old, enum ending endings)
 {
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        bool polite = i > 0;
+    for (enum ending ending = CUT; ending < endings; ending++) {
+        bool whole = ending == CLOSED || ending == WARNED_AND_CLOSED;
         struct tls_server server;
         struct client client;
 
-        tls_server_start(&server, &both, serve_cut, &polite);
+        tls_server_start(&server, &both, serve_cut, &ending);
+        server.old = old;
         client_open(&client);
 
         struct fetch_request request = request_by_tls(&server, server.url);
 
         run(&client, &request);
-        assert_int_equal(client.result.err, polite ? ERR_OK : ERR_RESET);
+        assert_int_equal(client.result.err, whole ? ERR_OK : ERR_RESET);
         assert_int_equal(client.status, 200);
         client_close(&client);
         tls_server_stop(&server);
     }
+}
+
+static void
+test_cut_off(void **state)
+{
+    (void)state;
+    check_cut_off(true, ENDINGS);
+    check_cut_off(false, WARNED_AND_CUT);
 }
 
 /* Takes the connection and says nothing. */

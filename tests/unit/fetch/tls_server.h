@@ -47,6 +47,7 @@ struct tls_server {
     pthread_t acceptor;
     pthread_t threads[TLS_CONNS_MAX];
     size_t accepted;         /* read after tls_server_stop */
+    bool old; /* TLS 1.2 at most */
     unsigned flags;          /* of the sessions, beside the usual ones */
     atomic_uint connections; /* shaken hands with */
     atomic_uint resumed;
@@ -146,7 +147,9 @@ tls_serve_one(void *arg)
     free(conn);
     CHECK(gnutls_init(&session,
                       GNUTLS_SERVER | GNUTLS_NO_SIGNAL | server->flags) == 0);
-    CHECK(gnutls_set_default_priority(session) == 0);
+    CHECK(gnutls_set_default_priority_append(
+              session, server->old ? "-VERS-TLS1.3" : "+VERS-TLS1.3", NULL,
+              0) == 0);
     CHECK(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
                                  server->credentials) == 0);
     gnutls_session_ticket_enable_server(session, &server->ticket_key);
