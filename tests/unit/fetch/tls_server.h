@@ -47,7 +47,7 @@ struct tls_server {
     pthread_t acceptor;
     pthread_t threads[TLS_CONNS_MAX];
     size_t accepted;         /* read after tls_server_stop */
-    bool old; /* TLS 1.2 at most */
+    bool old;                /* TLS 1.2 at most */
     unsigned flags;          /* of the sessions, beside the usual ones */
     atomic_uint connections; /* shaken hands with */
     atomic_uint resumed;
