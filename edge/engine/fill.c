@@ -386,7 +386,7 @@ origin_over(struct fill *fill, const struct fetch_result *result)
     }
     fail_with(f, result);
     if (f->body != NULL && blob_state(f->body) == ERR_AGAIN) {
-        blob_finish(f->body, result->err);
+        fill_end_body(f, result);
         if (ok && f->keeps && f->word == FILL_WORD_AWAITED)
             return; /* fill_word goes on */
         if (ok && f->keeps)
@@ -438,7 +438,7 @@ peer_over(struct fill *fill, const struct fetch_result *result)
         return;
     }
     if (fill->body != NULL && blob_state(fill->body) == ERR_AGAIN) {
-        blob_finish(fill->body, result->err);
+        fill_end_body(fill, result);
         if (result->err == ERR_OK && fill->keeps)
             fill_keep(fill);
     }

@@ -1,6 +1,20 @@
 /* An error of the origin, and the copy that may stand in for it. */
+#include "base/log.h"
 #include "cluster/inval.h"
 #include "fill_internal.h"
+
+void
+fill_end_body(struct fill *fill, const struct fetch_result *result)
+{
+    if (result->err != ERR_OK && result->err != ERR_CANCELLED) {
+        LOG(LOG_WARN, "%s: %s %.*s%.*s: the body broke off: %s",
+            fill->upstream_name, fill->method, SPAN_FMT(fill->key.host),
+            SPAN_FMT(fill->key.path_query), result->detail);
+        /* Readers look at it once they have seen the end. */
+        fill->proxy_error = result->proxy_error;
+    }
+    blob_finish(fill->body, result->err);
+}
 
 static bool
 purged(const struct fill *fill, const struct object *object)

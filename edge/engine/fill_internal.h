@@ -259,6 +259,9 @@ bool fill_search_answers(const struct fill *fill, const struct key *stored,
                          const struct key *plain);
 /* The whole body is there: into the store with it. */
 void fill_keep(struct fill *fill);
+/* The body is over, whole or not. When it broke off, clients saw the head of a
+ * good response: only the logs can tell them from those who left. */
+void fill_end_body(struct fill *fill, const struct fetch_result *result);
 /* Whether to store it, an error of a server, would take the place of a copy
  * that may be used while the error lasts (RFC 5861 section 4). */
 bool fill_would_hide(const struct fill *fill);

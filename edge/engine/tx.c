@@ -571,6 +571,8 @@ tx_read(struct tx *tx, void *buffer, size_t max, size_t *len)
     } else if (err != ERR_END) {
         tx->broken = err;
         tx->error = err;
+        if (tx->fill != NULL && tx->fill->proxy_error != NULL)
+            tx->proxy_error = tx->fill->proxy_error;
     }
     return err;
 }
