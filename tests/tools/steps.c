@@ -9,6 +9,7 @@
  * for the head, an empty line, and lines of a body, whose line ends are not
  * sent. Content-Length is added, unless the status has no body. Wherever a
  * line is "@wait WHAT", what follows waits until there is a file DIR/WHAT.go.
+ * "@{Name}" is the value of that field of the request, or "nobody".
  *
  * Prints "ready". One thread a connection; for tests alone.
  */
@@ -180,14 +181,41 @@ read_file(const char *path, struct buf *out)
     return true;
 }
 
+/* "@{Name}" for the values of the request's fields. */
+static void
+fill_in(const struct request *request, struct span text, struct buf *out)
+{
+    while (text.len > 0) {
+        size_t at = span_find(text, '@', 0);
+        size_t end = span_find(text, '}', at);
+
+        buf_add_span(out, span_sub(text, 0, at));
+        text = span_sub(text, at, text.len);
+        if (!span_starts(text, SPAN("@{"))) {
+            buf_add_span(out, span_sub(text, 0, 1));
+            text = span_sub(text, 1, text.len);
+            continue;
+        }
+        char *name = mem_strndup(text.ptr + 2, end - at - 2);
+        struct span value = header(buf_span(&request->text), name);
+
+        buf_add_span(out, value.ptr != NULL ? value : SPAN("nobody"));
+        text = span_sub(text, end - at + 1, text.len);
+        free(name);
+    }
+}
+
 static void
 read_answer(const struct request *request, struct buf *out)
 {
     char *own = path_of(request, "");
     char *any = mem_printf("%s/%s.any", dir, request->name);
+    struct buf file = {0};
 
-    if (!read_file(own, out) && !read_file(any, out))
-        buf_add_text(out, "HTTP/1.1 500 No Such Step\n\nno such step\n");
+    if (!read_file(own, &file) && !read_file(any, &file))
+        buf_add_text(&file, "HTTP/1.1 500 No Such Step\n\nno such step\n");
+    fill_in(request, buf_span(&file), out);
+    buf_fini(&file);
     free(own);
     free(any);
 }
