@@ -14,8 +14,9 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define ADDRESS_MS 60000
-/* How long the known address alone is waited for, at most: if nobody is there
- * any more, there may be another. A lost SYN is sent again after as long. */
+/* How long the known address alone is waited for: if nobody is there any more,
+ * there may be another. A lost SYN is sent again after as long. Where there is
+ * not time for both, the next fetch looks up the name. */
 #define KNOWN_MS 1000
 
 /* ---- libcurl on the loop ---- */
@@ -118,8 +119,8 @@ dial_start(struct fetch *fetch)
         fetch->connect_ms > 0 ? fetch->connect_ms : CONNECT_TIMEOUT_MS;
 
     fetch->connect_by = now_ms(fetch) + connect_ms;
-    fetch->known_by =
-        now_ms(fetch) + (connect_ms / 2 < KNOWN_MS ? connect_ms / 2 : KNOWN_MS);
+    fetch->known_by = connect_ms < 2 * KNOWN_MS ? fetch->connect_by
+                                                : now_ms(fetch) + KNOWN_MS;
     if (!channel_connect(fetch))
         begin(fetch, connect_ms);
 }

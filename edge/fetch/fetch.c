@@ -217,7 +217,8 @@ fail_late(struct fetch *fetch, uint64_t now)
             "not done within %llu ms", (unsigned long long)fetch->total_ms);
     else if (fetch->state == FETCH_DIALING)
         fetch_fail(fetch, ERR_TIMEOUT, "connection_timeout",
-                   "no TLS connection in time");
+                   fetch->upstream->tls ? "no TLS connection in time"
+                                        : "no connection in time");
     else if (fetch->head_seen)
         fetch_fail(fetch, ERR_TIMEOUT, "http_response_timeout",
                    "no byte of the body for %llu ms",
@@ -242,7 +243,7 @@ on_deadline(void *arg)
         return;
     }
     if (fetch->channel != NULL && fetch->channel->connecting &&
-        !total_over(fetch, now)) {
+        now < fetch->connect_by && !total_over(fetch, now)) {
         channel_close(&fetch->channel);
         dial_again(fetch);
         return;
