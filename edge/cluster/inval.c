@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -116,11 +117,36 @@ drop_oldest(struct inval *inval)
     struct inval_node *node =
         list_first(&inval->by_age, struct inval_node, u.by_age);
 
+    /* What it matched is gone, and nobody knows any more what that was. */
+    uint64_t hard =
+        atomic_load_explicit(&node->marks.hard, memory_order_relaxed);
+
+    if (hard > atomic_load_explicit(&inval->all.hard, memory_order_relaxed))
+        atomic_store_explicit(&inval->all.hard, hard, memory_order_release);
     list_remove(&node->u.by_age);
     CHECK(table_remove(inval->table, &node->node));
     length_unused(inval, node->length);
     inval->nodes--;
     grace_defer(&node->u.defer, free_node);
+}
+
+/* Not for each of them: purges by the thousand overflow again and again. */
+#define TELL_EVERY_NS (UINT64_C(10) * 1000000000)
+
+static void
+tell_overflow(struct inval *inval, size_t drop)
+{
+    uint64_t now = clock_boot_ns();
+
+    if (inval->told_ns != 0 && now - inval->told_ns < TELL_EVERY_NS)
+        return;
+    inval->told_ns = now;
+    LOG(LOG_WARN,
+        "invalidations: the tables are full at %zu entries; the oldest %zu "
+        "were dropped, and what is stored since before them, and was not "
+        "looked at since, will be revalidated, or fetched anew where one of "
+        "them was hard; raise `invalidation_memory` if this comes often",
+        inval->nodes + drop, drop);
 }
 
 /* The floor is raised before anything is dropped (invariant 3). The numbers
@@ -141,11 +167,7 @@ make_room(struct inval *inval)
     for (size_t i = 0; i < drop; i++)
         drop_oldest(inval);
     counter_add(COUNTER_FLOOR_OVERFLOW, 1);
-    LOG(LOG_WARN,
-        "invalidations: the tables are full at %zu entries; the oldest %zu "
-        "were dropped, and what is stored since before them will be "
-        "revalidated; raise `invalidation_memory` if this comes often",
-        inval->nodes + drop, drop);
+    tell_overflow(inval, drop);
 }
 
 static struct inval_node *

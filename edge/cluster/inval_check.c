@@ -180,13 +180,16 @@ inval_check(struct inval *inval, const struct inval_subject *subject,
 
     TAG_CHECK(inval, INVAL_TAG_VALUE);
     /* Tables before floor: an entry that is dropped between the two has
-     * raised the floor before. */
+     * raised the floor before, and, a hard one, what counts for all. */
     if (atomic_load_explicit(&inval->newest, memory_order_acquire) > position)
         inval_find(inval, subject, &found);
     if (found.hard > position)
         return VALIDITY_HARD;
     if (inval_floor(inval) > position)
-        return VALIDITY_FLOOR;
+        return atomic_load_explicit(&inval->all.hard, memory_order_acquire) >
+                       position
+                   ? VALIDITY_HARD
+                   : VALIDITY_FLOOR;
     return found.soft > position ? VALIDITY_SOFT : VALIDITY_VALID;
 }
 

@@ -6,7 +6,8 @@
  *  1. Every mark (hard, soft, local) of a node is at most `next`; it is stored
  *     before `seq` reaches it.
  *  2. seq <= next; floor <= next; none of the three goes back.
- *  3. An entry that is in no table is at most `floor`.
+ *  3. An entry that is in no table is at most `floor`; a hard one at most
+ *     `all.hard`, too.
  *  4. The snapshot's vector has exactly the entries up to the snapshot's seq.
  *  5. by_age is ordered by node->seq, the largest of the node's marks.
  */
@@ -95,6 +96,7 @@ struct inval {
     bool changed;  /* since the last publish */
     bool paths;    /* those of URLs are kept as well */
     bool all_local_hard;
+    uint64_t told_ns; /* when the log last had an overflow; 0: never */
     size_t nodes_max;
     size_t nodes;
     struct list_link by_age;    /* oldest first */

@@ -60,7 +60,7 @@ find_object(struct explaining *e)
     struct found_ask ask = {
         .policy = e->policy,
         .cc = &e->cc,
-        .validity = inval_check(inval, &subject, object->position),
+        .validity = inval_check(inval, &subject, object_checked(object)),
         .now_ns = e->now_ns,
     };
 

@@ -579,7 +579,8 @@ fill_send(struct fill *fill)
         };
 
         /* A hard purge came since: a 304 must not bring the copy back. */
-        if (inval_check(inval, &subject, fill->base->position) == VALIDITY_HARD)
+        if (inval_check(inval, &subject, object_checked(fill->base)) ==
+            VALIDITY_HARD)
             object_unref(&fill->base);
     }
     /* Who seeks a peer's stale copy has been to the origin. */

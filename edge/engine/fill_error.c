@@ -27,7 +27,7 @@ purged(const struct fill *fill, const struct object *object)
     };
 
     return inval_check(fill->worker->engine->parts.inval, &subject,
-                       object->position) == VALIDITY_HARD;
+                       object_checked(object)) == VALIDITY_HARD;
 }
 
 bool

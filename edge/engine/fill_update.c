@@ -131,7 +131,7 @@ stored_for_head(struct fill *fill)
         .tag_count = object->tag_count,
     };
 
-    return inval_check(parts->inval, &subject, object->position) ==
+    return inval_check(parts->inval, &subject, object_checked(object)) ==
                    VALIDITY_HARD
                ? NULL
                : object;

@@ -102,7 +102,8 @@ validity_of(struct tx *tx, struct object *object)
         .tags = object->tags,
         .tag_count = object->tag_count,
     };
-    enum validity validity = inval_check(inval, &subject, object->position);
+    enum validity validity =
+        inval_check(inval, &subject, object_checked(object));
 
     if (validity == VALIDITY_VALID)
         atomic_store_explicit(&object->checked, seq, memory_order_relaxed);

@@ -13,7 +13,9 @@
  * gives that number there is nothing new to check.
  *
  * The tables have a byte budget. Over it the oldest entries are dropped, and
- * the floor is raised to the last one dropped.
+ * the floor is raised to the last one dropped. A hard one counts for everything
+ * from then on: what it matched must not come back. So who knows of an object
+ * that it was valid at a later number than its position asks by that number.
  */
 #ifndef CLUSTER_INVAL_H
 #define CLUSTER_INVAL_H

@@ -109,6 +109,13 @@ void object_unref(struct object **object);
  * a store yet; in one, the store charges what it had on insertion. */
 size_t object_cost(const struct object *object);
 
+/* The last number at which the object was known to be valid. */
+static inline uint64_t
+object_checked(const struct object *object)
+{
+    return atomic_load_explicit(&object->checked, memory_order_relaxed);
+}
+
 /* That it is (still) in the index. */
 static inline bool
 object_alive(const struct object *object)
