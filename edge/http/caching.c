@@ -3,6 +3,7 @@
 #include "http/conditional.h"
 #include "http/date.h"
 #include "http/status.h"
+#include "http/target.h"
 #include "http/vary.h"
 
 /* What the checks below look at. */
@@ -237,26 +238,37 @@ decide_staleness(const struct facts *facts, struct caching *out)
 
 /* ---- storability (RFC 9111 section 3) ---- */
 
-/* Content-Location is the request's own URL, as a path or in full. */
+static void
+add_own_url(const struct caching_request *request, struct buf *out)
+{
+    buf_add_span(out, request->scheme);
+    buf_add_text(out, "://");
+    buf_add_span(out, request->authority);
+    buf_add_span(out, request->target);
+}
+
+/* Content-Location is the request's own URL, in full or in part. */
 static bool
 located_at_target(const struct facts *facts)
 {
-    const struct caching_request *request = facts->request;
-    struct span at = fields_get(facts->response, SPAN("Content-Location"));
-    size_t scheme = request->scheme.len;
-    size_t prefix = scheme + 3 + request->authority.len;
+    struct span reference =
+        fields_get(facts->response, SPAN("Content-Location"));
+    struct buf own = {0};
+    struct buf at = {0};
+    struct target base;
+    struct target named;
 
-    if (at.len == 0 || request->target.len == 0 ||
-        fields_count(facts->response, SPAN("Content-Location")) != 1)
-        return false;
-    if (at.ptr[0] == '/')
-        return span_eq(at, request->target);
-    return scheme > 0 && request->authority.len > 0 && at.len > prefix &&
-           span_eq_nocase(span_sub(at, 0, scheme), request->scheme) &&
-           span_eq(span_sub(at, scheme, scheme + 3), SPAN("://")) &&
-           span_eq_nocase(span_sub(at, scheme + 3, prefix),
-                          request->authority) &&
-           span_eq(span_sub(at, prefix, at.len), request->target);
+    add_own_url(facts->request, &own);
+    bool same = fields_count(facts->response, SPAN("Content-Location")) == 1 &&
+                reference.len > 0 &&
+                target_parse_url(buf_span(&own), &base) == NULL &&
+                target_resolve(&base, reference, &at) &&
+                target_parse_url(buf_span(&at), &named) == NULL &&
+                target_same(&base, &named);
+
+    buf_fini(&own);
+    buf_fini(&at);
+    return same;
 }
 
 /* GET, or a POST whose answer is what a GET would give (RFC 9110 section

@@ -403,3 +403,11 @@ target_resolve(const struct target *base, struct span reference,
     out->len = start;
     return false;
 }
+
+bool
+target_same(const struct target *a, const struct target *b)
+{
+    return span_eq_nocase(a->scheme, b->scheme) &&
+           span_eq_nocase(a->host, b->host) && a->port == b->port &&
+           span_eq(a->path_query, b->path_query);
+}

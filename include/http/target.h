@@ -53,6 +53,9 @@ const char *target_parse_authority(struct span authority, uint16_t default_port,
 bool target_resolve(const struct target *base, struct span reference,
                     struct buf *out);
 
+/* Of one origin (RFC 6454 section 5), and with one path and query. */
+bool target_same(const struct target *a, const struct target *b);
+
 /* 80 or 443. */
 uint16_t target_default_port(struct span scheme);
 
