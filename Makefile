@@ -95,6 +95,24 @@ $(B)/tools/%: $(B)/tests/tools/%.o $(call LIB_of,cluster http base)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 tools: $(TOOLS)
 
+# The programs of the WAN lab, and their tests: each of its own files and what
+# it shares with the others.
+WAN_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out %/test_$(1).c,\
+	$(wildcard tests/wan/$(1)*.c) tests/wan/history.c))
+WAN := $(addprefix $(B)/wan/,relay client injector check)
+WAN_TESTS := $(addprefix $(B)/wan/test_,relay check)
+define wan_rule
+$(B)/wan/$(1): $(call WAN_OBJ,$(1)) $(call LIB_of,base)
+	@mkdir -p $$(@D)
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS)
+$(B)/wan/test_$(1): $(B)/tests/wan/test_$(1).o \
+		$(filter-out %_main.o,$(call WAN_OBJ,$(1))) $(call LIB_of,base)
+	@mkdir -p $$(@D)
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcmocka
+endef
+$(foreach w,relay client injector check,$(eval $(call wan_rule,$(w))))
+wan-programs: $(WAN) $(WAN_TESTS)
+
 ##@ Test
 test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance
 	@tests/run

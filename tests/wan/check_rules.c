@@ -1,0 +1,201 @@
+/* The rules about the operations of one key. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "check_internal.h"
+
+/* A walk over the reads of a key by their begin, and what had ended by then. */
+struct walk {
+    struct check *check;
+    struct check_key *key;
+    struct check_level *level;
+    const struct check_op **by_end; /* reads, or purges */
+    size_t count;
+    size_t next;
+    const struct check_op *newest; /* of those that have ended */
+};
+
+static int
+by_op_end(const void *left, const void *right)
+{
+    const struct check_op *a = *(const struct check_op *const *)left;
+    const struct check_op *b = *(const struct check_op *const *)right;
+
+    return (a->end > b->end) - (a->end < b->end);
+}
+
+static void
+walk_init(struct walk *walk, struct check *check, struct check_key *key,
+          struct check_op *ops, size_t count)
+{
+    *walk = (struct walk){
+        .check = check, .key = key, .level = &check->levels[key->level]};
+    walk->by_end = mem_zalloc((count + 1) * sizeof(struct check_op *));
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i].outcome == HISTORY_OK)
+            walk->by_end[walk->count++] = &ops[i];
+    }
+    qsort(walk->by_end, walk->count, sizeof(struct check_op *), by_op_end);
+}
+
+/* Of those that had ended before `time`, one with the largest value. */
+static const struct check_op *
+walk_to(struct walk *walk, uint64_t time)
+{
+    for (; walk->next < walk->count && walk->by_end[walk->next]->end < time;
+         walk->next++) {
+        const struct check_op *op = walk->by_end[walk->next];
+
+        if (walk->newest == NULL || op->value > walk->newest->value)
+            walk->newest = op;
+    }
+    return walk->newest;
+}
+
+static void
+report(struct check *check, enum check_rule rule, const struct check_op *a,
+       const struct check_op *b, const struct check_op *c)
+{
+    const struct check_op *ops[] = {a, b, c};
+
+    check_report(check, rule, ops, ARRAY_LEN(ops));
+}
+
+/* ---- of every level ---- */
+
+static void
+check_value(struct check *check, const struct check_key *key,
+            const struct check_op *read)
+{
+    const struct check_op *write = check_write_of(key, read->value);
+
+    if (read->torn)
+        report(check, RULE_TORN, read, NULL, NULL);
+    else if (read->value == 0)
+        return; /* what was there before the first write */
+    else if (write == NULL)
+        report(check, RULE_UNWRITTEN, read, NULL, NULL);
+    else if (write->begin > read->end)
+        report(check, RULE_FUTURE, write, read, NULL);
+}
+
+/* ---- cp ---- */
+
+/* The register of one writer is linearizable if and only if no read is from
+ * the future, none is older than a completed write, and none is older than a
+ * read that ended before it began (Lamport, On interprocess communication,
+ * 1986, part II). */
+static void
+check_cp_read(struct walk *walk, const struct check_op *read)
+{
+    const struct check_op *later =
+        check_first_over(walk->key, read->value, read->begin);
+    const struct check_op *newest = walk_to(walk, read->begin);
+
+    walk->level->checked += check_last_before(walk->key, read->begin) != NULL;
+    if (later != NULL)
+        report(walk->check, RULE_STALE_WRITE, later, read, NULL);
+    else if (newest != NULL && newest->value > read->value)
+        report(walk->check, RULE_STALE_READ, newest, read, NULL);
+}
+
+static void
+check_cp(struct check *check, struct check_key *key)
+{
+    struct walk walk;
+
+    walk_init(&walk, check, key, key->reads, key->read_count);
+    for (size_t i = 0; i < key->read_count; i++) {
+        if (key->reads[i].outcome == HISTORY_OK)
+            check_cp_read(&walk, &key->reads[i]);
+    }
+    free(walk.by_end);
+}
+
+/* ---- lease ---- */
+
+/* The first acknowledgement that makes the value too old. */
+static const struct check_op *
+first_purge(const struct walk *walk, uint64_t value)
+{
+    for (size_t i = 0; i < walk->next; i++) {
+        if (walk->by_end[i]->all && walk->by_end[i]->value > value)
+            return walk->by_end[i];
+    }
+    return NULL;
+}
+
+static void
+check_lease(struct check *check, struct check_key *key)
+{
+    struct walk walk;
+    size_t kept = 0;
+
+    walk_init(&walk, check, key, key->purges, key->purge_count);
+    for (size_t i = 0; i < walk.count; i++) {
+        if (walk.by_end[i]->all)
+            walk.by_end[kept++] = walk.by_end[i];
+    }
+    walk.count = kept;
+    for (size_t i = 0; i < key->read_count; i++) {
+        const struct check_op *read = &key->reads[i];
+
+        if (read->outcome != HISTORY_OK)
+            continue;
+        const struct check_op *newest = walk_to(&walk, read->begin);
+
+        walk.level->checked += newest != NULL && newest->value > 0;
+        if (newest == NULL || newest->value <= read->value)
+            continue;
+        const struct check_op *purge = first_purge(&walk, read->value);
+
+        report(check, RULE_STALE_PURGE,
+               check_first_over(key, read->value, purge->begin), purge, read);
+    }
+    free(walk.by_end);
+}
+
+/* ---- bounded ---- */
+
+static void
+check_bounded(struct check *check, struct check_key *key)
+{
+    for (size_t i = 0; i < key->read_count; i++) {
+        const struct check_op *read = &key->reads[i];
+
+        if (read->outcome != HISTORY_OK || read->begin < check->bound_us)
+            continue;
+        uint64_t time = read->begin - check->bound_us;
+        const struct check_op *later = check_first_over(key, read->value, time);
+
+        check->levels[key->level].checked +=
+            check_last_before(key, time) != NULL;
+        if (later != NULL)
+            report(check, RULE_BOUND, later, read, NULL);
+    }
+}
+
+void
+check_key_rules(struct check *check, struct check_key *key)
+{
+    for (size_t i = 0; i < key->read_count; i++) {
+        if (key->reads[i].outcome == HISTORY_OK)
+            check_value(check, key, &key->reads[i]);
+    }
+    switch (key->level) {
+    case HISTORY_CP:
+        check_cp(check, key);
+        break;
+    case HISTORY_LEASE:
+        check_lease(check, key);
+        break;
+    case HISTORY_BOUNDED:
+        check_bounded(check, key);
+        break;
+    case HISTORY_AP:      /* check_ap */
+    case HISTORY_SESSION: /* check_sessions */
+    case HISTORY_LEVELS:
+        break;
+    }
+}
