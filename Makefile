@@ -97,8 +97,8 @@ tools: $(TOOLS)
 
 # The programs of the WAN lab, and their tests: each of its own files and what
 # it shares with the others.
-WAN_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out %/test_$(1).c,\
-	$(wildcard tests/wan/$(1)*.c) tests/wan/history.c))
+WAN_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard tests/wan/$(1)*.c) \
+	tests/wan/history.c tests/wan/place.c)
 WAN := $(addprefix $(B)/wan/,relay client injector check)
 WAN_TESTS := $(addprefix $(B)/wan/test_,relay check)
 define wan_rule
@@ -111,7 +111,12 @@ $(B)/wan/test_$(1): $(B)/tests/wan/test_$(1).o \
 	@$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS) -lcmocka
 endef
 $(foreach w,relay client injector check,$(eval $(call wan_rule,$(w))))
-wan-programs: $(WAN) $(WAN_TESTS)
+# For LD_PRELOAD, also of programs that have no sanitizer.
+$(B)/wan/skew.so: tests/wan/skew.c
+	@mkdir -p $(@D)
+	@echo "  CC $(V) $<"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC -o $@ $<
+wan-programs: $(WAN) $(WAN_TESTS) $(B)/wan/skew.so
 
 ##@ Test
 test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance

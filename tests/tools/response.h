@@ -27,10 +27,12 @@ enum response_state {
 };
 
 typedef void (*response_fn)(void *arg, const void *data, size_t len);
+typedef void (*response_field_fn)(void *arg, const char *line);
 
 struct response {
     enum response_state state;
-    response_fn fn; /* for each piece of the body */
+    response_fn fn;          /* for each piece of the body */
+    response_field_fn field; /* for each field, or NULL */
     void *arg;
     bool head; /* the request was HEAD */
     int status;
@@ -45,6 +47,8 @@ struct response {
 static inline void
 response_field(struct response *r)
 {
+    if (r->field != NULL)
+        r->field(r->arg, r->line);
     if (strncasecmp(r->line, "Content-Length:", 15) == 0) {
         r->has_length = true;
         r->left = strtoull(r->line + 15, NULL, 10);

@@ -45,7 +45,7 @@ disturb(struct check_element *element, const struct history_line *line)
         line->begin, line->end == 0 ? CHECK_FOREVER : line->end};
 }
 
-/* "a1", "a1>origin" or "*". */
+/* "a1", "a1>origin", "*" for all, or "-" for nothing. */
 static bool
 disturb_named(struct check *check, const struct history_line *line,
               struct span name)
@@ -58,7 +58,7 @@ disturb_named(struct check *check, const struct history_line *line,
         return true;
     }
     if (from == CHECK_PLACES)
-        return false;
+        return span_eq(name, SPAN("-"));
     if (sign == name.len) {
         disturb(&check->processes[from], line);
         return true;

@@ -379,6 +379,10 @@ test_ap_available(void **state)
          SECOND WRITE("ap/1", 1, 10, 20) FAULT("*", 490, 700)
              FAILED("a1", "ap/1", 500, 600),
          ""},
+        {"a fault that excuses nothing",
+         SECOND WRITE("ap/1", 1, 10, 20) FAULT("-", 490, 700)
+             FAILED("a1", "ap/1", 500, 600),
+         "ap unavailable 500;"},
         {"a hard purge took the copy away",
          SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
              READ_AT("a1", "ap/1", 1, 300, 310, "local=1")

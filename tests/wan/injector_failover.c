@@ -1,0 +1,107 @@
+/*
+ * Failover to a replica: the primary dies, or stands still; a while later the
+ * replica is promoted and the site's address leads to it; and later still the
+ * old primary comes back, as a replica.
+ *
+ * Replication is not synchronous: what the primary had not sent is lost.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "injector.h"
+
+#define DETECT_MIN_MS 200
+#define DETECT_MAX_MS 1500
+
+enum phase { PHASE_DEAD, PHASE_PROMOTED, PHASE_COMES_BACK };
+
+/* A primary with a replica that follows it. */
+static bool
+find(struct injector *lab, struct fault *fault)
+{
+    for (size_t i = 0; i < lab->places.count; i++) {
+        const struct process *replica = &lab->processes[i];
+
+        if (replica->replica_of == PLACES_MAX || replica->busy ||
+            replica->state != PROCESS_UP ||
+            lab->processes[replica->replica_of].busy ||
+            lab->processes[replica->replica_of].state != PROCESS_UP)
+            continue;
+        fault->place = replica->replica_of;
+        fault->other = i;
+        return true;
+    }
+    return false;
+}
+
+static bool
+begin(struct injector *lab, struct fault *fault)
+{
+    if (!find(lab, fault))
+        return false;
+    lab->processes[fault->place].busy = true;
+    lab->processes[fault->other].busy = true;
+    fault->on = mem_printf("%s,%s", lab->places.list[fault->place].name,
+                           lab->places.list[fault->other].name);
+    if (injector_random(lab, 2) == 0)
+        process_kill(lab, fault->place);
+    else
+        process_signal(lab, fault->place, SIGSTOP);
+    return true;
+}
+
+static bool
+promote(struct injector *lab, struct fault *fault)
+{
+    struct buf answer = {0};
+    bool good = process_exchange(lab, fault->other, 6379,
+                                 "REPLICAOF NO ONE\r\n", &answer) &&
+                strncmp(answer.data, "+OK", 3) == 0;
+
+    buf_fini(&answer);
+    if (!good)
+        return false;
+    links_move(lab, fault->other);
+    lab->processes[fault->other].primary = true;
+    lab->processes[fault->other].replica_of = PLACES_MAX;
+    lab->processes[fault->place].primary = false;
+    lab->processes[fault->place].replica_of = fault->other;
+    /* From here on the site has a Redis. */
+    injector_tell(lab, fault);
+    return true;
+}
+
+static bool
+heal(struct injector *lab, struct fault *fault)
+{
+    uint64_t pause =
+        (DETECT_MIN_MS + injector_random(lab, DETECT_MAX_MS - DETECT_MIN_MS)) *
+        1000;
+
+    switch ((enum phase)fault->phase) {
+    case PHASE_DEAD:
+        if (promote(lab, fault)) {
+            fault->phase = PHASE_PROMOTED;
+            fault->heal_us = history_now_us() + pause;
+        }
+        return false;
+    case PHASE_PROMOTED:
+        process_kill(lab, fault->place);
+        process_start(lab, fault->place);
+        fault->phase = PHASE_COMES_BACK;
+        return false;
+    case PHASE_COMES_BACK:
+        if (lab->processes[fault->place].state != PROCESS_UP)
+            return false;
+        lab->processes[fault->place].busy = false;
+        lab->processes[fault->other].busy = false;
+        return true;
+    }
+    return false;
+}
+
+const struct fault_kind fault_failover = {"failover",    4,     DETECT_MIN_MS,
+                                          DETECT_MAX_MS, begin, heal};
