@@ -50,7 +50,7 @@ PROGRAMS := atlas-edge atlas-origin atlasctl
 
 ##@ Use
 .PHONY: all run deps test quick lint unit fuzz scenario tour load conformance \
-	conformance-peers bench soak docs format clean help programs tools
+	conformance-peers wan bench soak docs format clean help programs tools
 
 all: deps-build ## build the programs (V=release, asan or tsan) into build/V
 	@$(MAKE) --no-print-directory programs
@@ -119,7 +119,7 @@ $(B)/wan/skew.so: tests/wan/skew.c
 wan-programs: $(WAN) $(WAN_TESTS) $(B)/wan/skew.so
 
 ##@ Test
-test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance
+test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance, wan
 	@tests/run
 
 quick: deps-build deps-test ## the same without what takes long (asan build only)
@@ -127,6 +127,10 @@ quick: deps-build deps-test ## the same without what takes long (asan build only
 
 lint unit fuzz scenario tour load: deps-build deps-run deps-test ## one part of `make test`
 	@tests/run $@
+
+wan: deps-build deps-run deps-test ## three sites under partitions, loss and kill -9, for T seconds (600)
+	@$(MAKE) --no-print-directory V=release programs wan-programs
+	@tests/wan/lab -v release -t $(or $(T),600)
 
 conformance: deps-build deps-test ## the public HTTP cache tests, also part of `make test`
 	@CONFORMANCE=required tests/run $@
@@ -180,7 +184,8 @@ clean: ## remove build/
 DEPS_BUILD := gcc make pkg-config libmicrohttpd-dev libcurl4-gnutls-dev \
 	libhiredis-dev libjansson-dev libuv1-dev liburcu-dev libxxhash-dev \
 	libsodium-dev libjemalloc-dev libgnutls28-dev
-DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-ctags
+DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-ctags \
+	iproute2
 # npm comes with some packages of nodejs, beside which Debian's cannot stand.
 DEPS_TEST += nodejs $(if $(shell command -v npm),,npm)
 DEPS_BENCH := nginx-light varnish wrk jq curl

@@ -20,6 +20,7 @@
 #define CLIENT_PORT 8080 /* of nodes and the origin */
 #define CLIENT_ADMIN_PORT 9080
 #define CLIENT_TOKEN_MAX 4096
+#define CLIENT_ETAG_MAX 128
 
 struct client;
 struct actor;
@@ -33,6 +34,7 @@ struct outcome {
     bool all; /* a purge: acknowledged by every node, or leases ran out */
     struct span body;
     struct span token; /* Atlas-Session; empty: none */
+    struct span etag;
 };
 
 typedef void (*actor_fn)(struct client *client, struct actor *actor);
@@ -62,6 +64,7 @@ struct ask {
     struct buf body;
     char cache_status[512];
     char token[CLIENT_TOKEN_MAX];
+    char etag[CLIENT_ETAG_MAX];
     bool busy;
 };
 
@@ -83,6 +86,12 @@ struct actor {
     unsigned session_left; /* steps until the next session */
     char token[CLIENT_TOKEN_MAX];
     bool sent; /* the token went with the request */
+    /* What a reader was answered last, of which it may ask whether it is still
+     * so; the key is NULL when it knows of nothing. */
+    struct key *known_key;
+    uint64_t known_value;
+    char known_etag[CLIENT_ETAG_MAX];
+    bool conditional; /* the request asks that */
     unsigned tries;
     bool hard;
     const char *kind; /* of a purge */

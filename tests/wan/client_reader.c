@@ -35,20 +35,49 @@ client_value(const struct key *key, struct span body, uint64_t *value)
     return good;
 }
 
-/* ---- reading ---- */
+/* ---- answers ---- */
+
+/* What the answer says the value is; false when it says nothing. */
+static bool
+take_value(struct actor *actor, const struct outcome *outcome,
+           struct history_line *line)
+{
+    switch (outcome->status) {
+    case 200:
+        line->torn = !client_value(actor->key, outcome->body, &line->value);
+        return true;
+    case 304:
+        line->value = actor->known_value;
+        return actor->conditional;
+    case 404:
+        line->value = 0;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+remember(struct actor *actor, const struct outcome *outcome, uint64_t value)
+{
+    if (outcome->status != 200 || outcome->etag.len == 0)
+        return;
+    actor->known_key = actor->key;
+    actor->known_value = value;
+    snprintf(actor->known_etag, sizeof(actor->known_etag), "%.*s",
+             SPAN_FMT(outcome->etag));
+}
 
 static void
 on_read(struct client *client, struct actor *actor,
         const struct outcome *outcome)
 {
-    bool value = outcome->status == 200 || outcome->status == 404;
     struct history_line line = {
         .kind = HISTORY_READ,
         .key = span_of(actor->key->name),
         .at = span_of(actor->ask.place->name),
         .begin = outcome->begin,
         .end = outcome->end,
-        .outcome = value ? HISTORY_OK : HISTORY_FAILED,
         .status = (uint64_t)outcome->status,
         .local = outcome->local,
         .stored = outcome->stored,
@@ -57,8 +86,9 @@ on_read(struct client *client, struct actor *actor,
         .got = outcome->token.len > 0,
     };
 
-    if (outcome->status == 200)
-        line.torn = !client_value(actor->key, outcome->body, &line.value);
+    line.outcome =
+        take_value(actor, outcome, &line) ? HISTORY_OK : HISTORY_FAILED;
+    remember(actor, outcome, line.value);
     if (actor->session != 0 && outcome->token.len > 0)
         snprintf(actor->token, sizeof(actor->token), "%.*s",
                  SPAN_FMT(outcome->token));
@@ -66,17 +96,24 @@ on_read(struct client *client, struct actor *actor,
     client_pause(client, actor, actor->pause_us, client_read);
 }
 
-/* What was just written or purged is asked for as often as all the rest. */
+/* ---- questions ---- */
+
+/* What was just written or purged is asked for as often as all the rest; and
+ * at times whether what is known still is so. */
 static struct key *
-choose(struct client *client, enum history_level level)
+choose(struct client *client, struct actor *actor)
 {
     struct key *key;
 
-    if (client->hot[level] != NULL && client_random(client, 2) == 0)
-        return client->hot[level];
+    actor->conditional =
+        actor->known_key != NULL && client_random(client, 4) == 0;
+    if (actor->conditional)
+        return actor->known_key;
+    if (client->hot[actor->level] != NULL && client_random(client, 2) == 0)
+        return client->hot[actor->level];
     do
         key = &client->keys[client_random(client, client->key_count)];
-    while (key->level != level);
+    while (key->level != actor->level);
     return key;
 }
 
@@ -97,14 +134,18 @@ client_read(struct client *client, struct actor *actor)
 {
     struct buf *request = &actor->ask.request;
 
-    actor->key = choose(client, actor->level);
+    actor->key = choose(client, actor);
     if (actor->level == HISTORY_SESSION)
         step_session(client, actor);
     actor->sent = actor->session != 0 && actor->token[0] != '\0';
     buf_clear(request);
-    buf_printf(request, "GET /%s/x HTTP/1.1\r\nHost: lab\r\n%s%s%s\r\n",
-               actor->key->name, actor->sent ? "Atlas-Session: " : "",
-               actor->sent ? actor->token : "", actor->sent ? "\r\n" : "");
+    buf_printf(request, "GET /%s/x HTTP/1.1\r\nHost: lab\r\n",
+               actor->key->name);
+    if (actor->sent)
+        buf_printf(request, "Atlas-Session: %s\r\n", actor->token);
+    if (actor->conditional)
+        buf_printf(request, "If-None-Match: %s\r\n", actor->known_etag);
+    buf_add_text(request, "\r\n");
     client_ask(client, actor, actor->node, CLIENT_PORT, false, TIMEOUT_US,
                on_read);
 }

@@ -146,6 +146,24 @@ on_written(struct client *client, struct actor *actor,
         client_pause(client, actor, actor->pause_us, client_write);
 }
 
+/* Some of the copies on `ap` become stale soon, and some of those may be served
+ * while they are made new. What purges promise is the same. */
+static const char *
+cache_control(const struct key *key)
+{
+    if (key->level != HISTORY_AP)
+        return "";
+    switch (key->number % 5) {
+    case 1:
+        return "Atlas-Set-Cache-Control: max-age=1\r\n";
+    case 2:
+        return "Atlas-Set-Cache-Control: max-age=1, "
+               "stale-while-revalidate=60\r\n";
+    default:
+        return "";
+    }
+}
+
 void
 client_write(struct client *client, struct actor *actor)
 {
@@ -158,8 +176,9 @@ client_write(struct client *client, struct actor *actor)
     buf_printf(request,
                "PUT /%s/x HTTP/1.1\r\nHost: lab\r\n"
                "Content-Type: text/plain\r\nAtlas-Set-Tags: tag-%s\r\n"
-               "Content-Length: %zu\r\n\r\n",
-               actor->key->name, actor->key->name, body.len);
+               "%sContent-Length: %zu\r\n\r\n",
+               actor->key->name, actor->key->name, cache_control(actor->key),
+               body.len);
     buf_add_span(request, buf_span(&body));
     buf_fini(&body);
     /* No deadline: what we gave up could still happen later. */
