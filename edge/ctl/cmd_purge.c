@@ -134,9 +134,14 @@ print_one(const json_t *answer)
 static void
 print_batch(const json_t *answer)
 {
-    printf("%lld purges: %lld applied here, %lld published\n",
-           call_number(answer, "purges"), call_number(answer, "applied"),
-           call_number(answer, "published"));
+    const json_t *first = json_array_get(json_object_get(answer, "results"), 0);
+
+    printf("%lld purges: %lld applied here, ", call_number(answer, "purges"),
+           call_number(answer, "applied"));
+    if (call_true(first, "alone"))
+        puts("where this node works alone: nobody else is to be told");
+    else
+        printf("%lld published\n", call_number(answer, "published"));
 }
 
 static enum ctl_exit
