@@ -310,7 +310,10 @@ content_range_format(struct range range, uint64_t length, struct buf *out)
     buf_add_char(out, '-');
     buf_add_u64(out, range.last);
     buf_add_char(out, '/');
-    buf_add_u64(out, length);
+    if (length == RANGE_UNKNOWN)
+        buf_add_char(out, '*');
+    else
+        buf_add_u64(out, length);
 }
 
 void
@@ -318,6 +321,73 @@ content_range_format_unsatisfied(uint64_t length, struct buf *out)
 {
     buf_add_text(out, "bytes */");
     buf_add_u64(out, length);
+}
+
+/* ---- a part that is kept ---- */
+
+bool
+range_part_of(struct span content_range, uint64_t length,
+              struct range_part *out)
+{
+    struct content_range range;
+
+    if (!content_range_parse(content_range, &range) || range.unsatisfied ||
+        length == 0 || length - 1 > range.last - range.first)
+        return false;
+    *out = (struct range_part){
+        .first = range.first,
+        .length = length,
+        .complete = range.complete_known ? range.complete : RANGE_UNKNOWN,
+        .to_end = range.complete_known && range.last == range.complete - 1,
+        .exact = length - 1 == range.last - range.first,
+    };
+    return true;
+}
+
+/* The last `count` bytes, of a part that ends where the whole does. */
+static bool
+suffix_in_part(uint64_t count, const struct range_part *part, struct range *out)
+{
+    if (!part->to_end || count == 0 ||
+        (count > part->length && part->first > 0))
+        return false;
+    out->last = part->first + part->length - 1;
+    out->first = count < part->length ? out->last - count + 1 : part->first;
+    return true;
+}
+
+bool
+range_in_part(const struct range_spec *spec, const struct range_part *part,
+              struct range *out)
+{
+    uint64_t last = part->first + part->length - 1;
+
+    if (spec->suffix)
+        return suffix_in_part(spec->first, part, out);
+    if (spec->first < part->first || spec->first > last ||
+        (spec->last > last && !part->to_end))
+        return false;
+    out->first = spec->first;
+    out->last = spec->last < last ? spec->last : last;
+    return true;
+}
+
+bool
+range_part_covers(const struct range_part *a, const struct range_part *b)
+{
+    return a->first <= b->first && b->first + b->length <= a->first + a->length;
+}
+
+void
+range_spec_format(const struct range_spec *spec, struct buf *out)
+{
+    buf_add_text(out, spec->suffix ? "bytes=-" : "bytes=");
+    buf_add_u64(out, spec->first);
+    if (spec->suffix)
+        return;
+    buf_add_char(out, '-');
+    if (spec->last != UINT64_MAX)
+        buf_add_u64(out, spec->last);
 }
 
 /* ---- multipart/byteranges ---- */

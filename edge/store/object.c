@@ -30,9 +30,10 @@ struct object *
 object_new(const struct object_spec *spec)
 {
     size_t tags = spec->tag_count * sizeof(struct hash128);
+    size_t part = spec->part != NULL ? sizeof(*spec->part) : 0;
     size_t text = spec->key->text.len;
-    /* One block: the object, its tags, the text of its key. */
-    struct object *object = mem_alloc(sizeof(*object) + tags + text);
+    /* One block: the object, its tags, its part, the text of its key. */
+    struct object *object = mem_alloc(sizeof(*object) + tags + part + text);
     char *end = (char *)(object + 1);
 
     memset(object, 0, sizeof(*object));
@@ -43,8 +44,14 @@ object_new(const struct object_spec *spec)
     object->tag_count = (uint32_t)spec->tag_count;
     if (tags > 0)
         memcpy(end, spec->tags, tags);
-    memcpy(end + tags, spec->key->text.ptr, text);
-    object->key = key_at(spec->key, end + tags);
+    end += tags;
+    if (part > 0) {
+        memcpy(end, spec->part, part);
+        object->part = (const struct range_part *)(const void *)end;
+    }
+    end += part;
+    memcpy(end, spec->key->text.ptr, text);
+    object->key = key_at(spec->key, end);
     object->fields = pack_ref(spec->fields);
     if (spec->tag_fields != NULL)
         object->tag_fields = pack_ref(spec->tag_fields);

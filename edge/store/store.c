@@ -113,14 +113,14 @@ store_resize(struct store *store, size_t budget, size_t max_object)
 
 /* ---- reading ---- */
 
-static struct object *
-object_of(struct table_node *node)
+struct object *
+store_object_of(struct table_node *node)
 {
     return CONTAINER_OF(node, struct object, node);
 }
 
-static bool
-same_key(const struct object *object, const struct key *key)
+bool
+store_same_key(const struct object *object, const struct key *key)
 {
     return hash_eq(object->key.hash, key->hash) &&
            span_eq(object->key.text, key->text);
@@ -132,8 +132,8 @@ selects(const struct object *object, const struct fields *request)
     return object->vary == NULL || vary_match(object->vary, request);
 }
 
-static void
-count_hit(struct object *object)
+void
+store_hit(struct object *object)
 {
     uint8_t freq = atomic_load_explicit(&object->freq, memory_order_relaxed);
 
@@ -152,9 +152,9 @@ store_find(struct store *store, const struct key *key,
     bool others = false;
 
     for (; node != NULL; node = table_next(store->table, node)) {
-        struct object *object = object_of(node);
+        struct object *object = store_object_of(node);
 
-        if (!same_key(object, key))
+        if (object->part != NULL || !store_same_key(object, key))
             continue;
         if (!selects(object, request))
             others = true;
@@ -162,7 +162,7 @@ store_find(struct store *store, const struct key *key,
             best = object;
     }
     if (best != NULL)
-        count_hit(best);
+        store_hit(best);
     if (other_variants != NULL)
         *other_variants = others;
     return best;
@@ -181,7 +181,8 @@ store_take_out(struct store *store, struct object *object, bool in_table)
 {
     if (in_table)
         CHECK(table_remove(store->table, &object->node));
-    bloom_remove(store->bloom, object->key.hash);
+    if (object->part == NULL)
+        bloom_remove(store->bloom, object->key.hash);
     atomic_store(&object->dead, true);
     object_unref(&object);
 }
@@ -193,8 +194,8 @@ struct company {
     size_t count;
 };
 
-static bool
-same_variant(const struct object *a, const struct object *b)
+bool
+store_same_variant(const struct object *a, const struct object *b)
 {
     if (a->vary == NULL || b->vary == NULL)
         return a->vary == b->vary;
@@ -219,12 +220,12 @@ company_of(struct store *store, const struct object *object)
     struct company company = {NULL, NULL, 0};
 
     for (; node != NULL; node = table_next(store->table, node)) {
-        struct object *other = object_of(node);
+        struct object *other = store_object_of(node);
 
-        if (!same_key(other, &object->key))
+        if (other->part != NULL || !store_same_key(other, &object->key))
             continue;
         company.count++;
-        if (same_variant(other, object))
+        if (store_same_variant(other, object))
             company.same = other;
         else if (company.spare == NULL || less_needed(other, company.spare))
             company.spare = other;
@@ -232,8 +233,8 @@ company_of(struct store *store, const struct object *object)
     return company;
 }
 
-static void
-evict_now(struct store *store, struct object *object)
+void
+store_evict(struct store *store, struct object *object)
 {
     queue_take(store, object);
     store_take_out(store, object, true);
@@ -255,7 +256,8 @@ body_moves(struct object *old, const struct object *object)
 static void
 publish(struct store *store, struct object *object, struct object *old)
 {
-    bloom_add(store->bloom, object->key.hash);
+    if (object->part == NULL)
+        bloom_add(store->bloom, object->key.hash);
     if (old == NULL) {
         queue_put(store, object, queue_choose(store, object));
         table_add(store->table, &object->node, object->key.hash.lo);
@@ -270,9 +272,8 @@ publish(struct store *store, struct object *object, struct object *old)
     store_take_out(store, old, false);
 }
 
-/* Puts an object in, in the place of `old` (NULL: nobody's). */
-static bool
-admit(struct store *store, struct object *object, struct object *old)
+bool
+store_admit(struct store *store, struct object *object, struct object *old)
 {
     size_t cost = object_cost(object);
     size_t moved = body_moves(old, object);
@@ -303,20 +304,24 @@ admit(struct store *store, struct object *object, struct object *old)
 static bool
 insert(struct store *store, struct object *object, struct object *target)
 {
+    if (object->part != NULL)
+        return parts_insert(store, object, target);
     struct company company = company_of(store, object);
     struct object *same = company.same;
     struct object *old = target != NULL ? target : same;
 
     if ((same != NULL && same->sent_ns > object->sent_ns) ||
-        (old != NULL && old->sent_ns > object->sent_ns))
+        (old != NULL && old->sent_ns > object->sent_ns) ||
+        parts_outdate(store, object))
         return false;
-    if (!admit(store, object, old))
+    if (!store_admit(store, object, old))
         return false;
     if (same != NULL && same != old && object_alive(same))
-        evict_now(store, same);
+        store_evict(store, same);
     if (old == NULL && company.count >= STORE_VARIANTS_MAX &&
         company.spare != NULL && object_alive(company.spare))
-        evict_now(store, company.spare);
+        store_evict(store, company.spare);
+    parts_evict(store, object);
     return true;
 }
 
@@ -350,7 +355,7 @@ store_insert(struct store *store, struct object **object, size_t reserved)
 static bool
 has_successor(struct store *store, const struct object *object)
 {
-    return company_of(store, object).same != NULL;
+    return object->part == NULL && company_of(store, object).same != NULL;
 }
 
 bool
@@ -361,7 +366,7 @@ store_replace(struct store *store, struct object *old, struct object **object)
 
     *object = NULL;
     pthread_mutex_lock(&store->mutex);
-    CHECK(new->account == NULL &&same_key(old, &new->key));
+    CHECK(new->account == NULL &&store_same_key(old, &new->key));
     if (object_alive(old))
         stored = insert(store, new, old);
     else
@@ -377,7 +382,7 @@ store_remove(struct store *store, struct object *object)
     pthread_mutex_lock(&store->mutex);
     was_in = object->account == store->account && object_alive(object);
     if (was_in)
-        evict_now(store, object);
+        store_evict(store, object);
     pthread_mutex_unlock(&store->mutex);
     return was_in;
 }
@@ -391,12 +396,12 @@ store_remove_key(struct store *store, const struct key *key)
     struct table_node *node = table_find(store->table, key->hash.lo);
 
     while (node != NULL) {
-        struct object *object = object_of(node);
+        struct object *object = store_object_of(node);
 
         node = table_next(store->table, node);
-        if (!same_key(object, key))
+        if (!store_same_key(object, key))
             continue;
-        evict_now(store, object);
+        store_evict(store, object);
         count++;
     }
     pthread_mutex_unlock(&store->mutex);

@@ -61,6 +61,26 @@ struct store {
     uint64_t refusals;
 };
 
+/* ---- objects of one key (store.c): under the mutex ---- */
+
+struct object *store_object_of(struct table_node *node);
+bool store_same_key(const struct object *object, const struct key *key);
+bool store_same_variant(const struct object *a, const struct object *b);
+/* Puts an object in, in the place of `old` (NULL: nobody's); false: no room. */
+bool store_admit(struct store *store, struct object *object,
+                 struct object *old);
+void store_evict(struct store *store, struct object *object);
+
+/* ---- parts (parts.c): under the mutex ---- */
+
+/* insert, for a part. */
+bool parts_insert(struct store *store, struct object *part,
+                  struct object *target);
+/* Whether a part that was sent later is of another representation. */
+bool parts_outdate(struct store *store, const struct object *whole);
+/* The whole is in: out with its parts. */
+void parts_evict(struct store *store, const struct object *whole);
+
 /* ---- queues (queue.c): under the mutex ---- */
 
 void queue_init(struct store *store);

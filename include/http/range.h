@@ -72,9 +72,35 @@ struct content_range {
 };
 
 bool content_range_parse(struct span value, struct content_range *out);
-/* Adds "bytes 0-9/100", or "bytes * / 100" (without the blanks) for a 416. */
+/* Adds "bytes 0-9/100" (length RANGE_UNKNOWN: "bytes 0-9/ *"), or
+ * "bytes * / 100" for a 416, all without the blanks round the star. */
+#define RANGE_UNKNOWN UINT64_MAX
 void content_range_format(struct range range, uint64_t length, struct buf *out);
 void content_range_format_unsatisfied(uint64_t length, struct buf *out);
+
+/* ---- a part that is kept (RFC 9111 section 3.3) ---- */
+
+struct range_part {
+    uint64_t first;    /* of its bytes, in the whole */
+    uint64_t length;   /* of what there is of it */
+    uint64_t complete; /* of the whole, or RANGE_UNKNOWN */
+    bool to_end;       /* its last byte is the last of the whole */
+    bool exact;        /* it has as many bytes as its Content-Range says. Else
+                        * where it begins counts, and what there is of it; and
+                        * it is not to be put together with others. */
+};
+
+/* What a 206 with this Content-Range has, whose content is `length` bytes.
+ * False when it is no single part, or is longer than it says. */
+bool range_part_of(struct span content_range, uint64_t length,
+                   struct range_part *out);
+/* The bytes of the whole that `spec` means, when the part has them all. */
+bool range_in_part(const struct range_spec *spec, const struct range_part *part,
+                   struct range *out);
+/* Whether a has all that b has. */
+bool range_part_covers(const struct range_part *a, const struct range_part *b);
+/* Adds "bytes=0-9", "bytes=5-", "bytes=-5". */
+void range_spec_format(const struct range_spec *spec, struct buf *out);
 
 /* ---- multipart/byteranges (RFC 9110 section 14.6) ---- */
 

@@ -5,6 +5,9 @@
  * from the store and has not yet waited since (base/grace.h). What is not
  * marked otherwise never changes once object_new has returned: a response that
  * was validated is a new object that shares the body of the old one.
+ *
+ * A part (of a 206) is an object of its own: of one variant there is the whole,
+ * or any number of parts, each with its own position and times.
  */
 #ifndef STORE_OBJECT_H
 #define STORE_OBJECT_H
@@ -23,6 +26,7 @@
 #include "http/caching.h"
 #include "http/fields.h"
 #include "http/key.h"
+#include "http/range.h"
 #include "http/vary.h"
 
 struct store_account;
@@ -39,9 +43,11 @@ struct object {
     struct vary *vary;       /* what selects this variant; NULL: nothing does */
     struct blob *body;       /* NULL: none */
     uint64_t length;         /* bytes of the body */
-    struct hash128 *tags;    /* of the tags and groups, tag_count of them, in
-                              * order (cluster/tag_set.h) */
-    struct caching caching;  /* what the response said of itself */
+    const struct range_part *part; /* the body is this part of a whole, the
+                                    * status 206; NULL: it is all of it */
+    struct hash128 *tags;   /* of the tags and groups, tag_count of them, in
+                             * order (cluster/tag_set.h) */
+    struct caching caching; /* what the response said of itself */
     uint32_t tag_count;
     uint16_t status;
 
@@ -75,12 +81,13 @@ struct object {
 struct object_spec {
     const struct key *key; /* copied, its text too */
     unsigned status;
-    struct pack *fields;        /* a reference is taken */
-    struct pack *tag_fields;    /* likewise; may be NULL */
-    struct vary **vary;         /* consumed; NULL, or of NULL: none */
-    struct blob *body;          /* a reference is taken; may be NULL */
-    uint64_t length;            /* of the body */
-    const struct hash128 *tags; /* copied */
+    struct pack *fields;           /* a reference is taken */
+    struct pack *tag_fields;       /* likewise; may be NULL */
+    struct vary **vary;            /* consumed; NULL, or of NULL: none */
+    struct blob *body;             /* a reference is taken; may be NULL */
+    uint64_t length;               /* of the body */
+    const struct range_part *part; /* copied; NULL: it is whole */
+    const struct hash128 *tags;    /* copied */
     size_t tag_count;
     const struct caching *caching; /* copied */
     uint64_t position;             /* also the first `checked` */

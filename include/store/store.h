@@ -62,7 +62,19 @@ void store_resize(struct store *store, size_t budget, size_t max_object);
 struct object *store_find(struct store *store, const struct key *key,
                           const struct fields *request, bool *other_variants);
 
-/* The keys that are stored: for digests. Lives as long as the store. */
+/* The most parts of one key that are kept: the latest ones. */
+#define STORE_PARTS_MAX 32
+
+/* The parts that `request` selects, of a variant that is not stored whole, in
+ * no order: at most STORE_PARTS_MAX of them, borrowed. How many. store_find
+ * never gives a part. */
+size_t store_parts(struct store *store, const struct key *key,
+                   const struct fields *request,
+                   struct object *parts[STORE_PARTS_MAX]);
+/* A part of those answers a request: counts as a hit for eviction. */
+void store_hit(struct object *object);
+
+/* The keys that are stored whole: for digests. Lives as long as the store. */
 struct bloom *store_bloom(struct store *store);
 
 /* ---- changing ---- */
@@ -71,8 +83,10 @@ struct bloom *store_bloom(struct store *store);
  * Puts an object in. Consumes the caller's reference, and `reserved` bytes
  * that store_reserve gave for it (0: none). It takes the place of the stored
  * object of the same key and variant, unless that one was sent later: a late
- * fill never replaces a newer one. False when it was not stored: for that
- * reason, or because it is too large or room could not be made at once. To
+ * fill never replaces a newer one. A whole takes the place of all parts of its
+ * variant; a part that of all which it covers, and which have another entity
+ * tag; no part is stored where the whole is. False when it was not stored: for
+ * that reason, or because it is too large or room could not be made at once. To
  * go on using the object, take a reference before.
  */
 bool store_insert(struct store *store, struct object **object, size_t reserved);

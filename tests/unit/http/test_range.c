@@ -278,6 +278,120 @@ test_multipart(void **state)
     buf_fini(&out);
 }
 
+/* "4-9/10 5" is a part with 5 bytes. */
+static bool
+part_of_text(const char *text, struct range_part *part)
+{
+    struct buf value = {0};
+    struct span rest = span_of(text);
+    struct span range;
+    uint64_t length;
+
+    span_split(&rest, ' ', &range);
+    assert_true(span_u64(rest, UINT64_MAX, &length));
+    buf_add_text(&value, "bytes ");
+    buf_add_span(&value, range);
+    bool ok = range_part_of(buf_span(&value), length, part);
+
+    buf_fini(&value);
+    return ok;
+}
+
+static void
+test_parts(void **state)
+{
+    static const struct {
+        const char *part;
+        const char *range;
+        const char *want; /* what it has of it; NULL: not all; "": no part */
+    } rows[] = {
+        {"4-9/20 6", "bytes=4-9", "4-9"},
+        {"4-9/20 6", "bytes=5-8", "5-8"},
+        {"4-9/20 6", "bytes=3-8", NULL},
+        {"4-9/20 6", "bytes=5-10", NULL},
+        {"4-9/20 6", "bytes=5-", NULL},
+        {"4-9/20 6", "bytes=-5", NULL},
+        {"4-9/20 6", "bytes=10-11", NULL},
+        {"4-9/20 6", "bytes=0-", NULL},
+        {"4-9/* 6", "bytes=5-8", "5-8"},
+        {"4-9/* 6", "bytes=5-", NULL},
+        {"4-9/* 6", "bytes=-1", NULL},
+        {"4-9/10 6", "bytes=5-", "5-9"},
+        {"4-9/10 6", "bytes=5-99", "5-9"},
+        {"4-9/10 6", "bytes=-1", "9-9"},
+        {"4-9/10 6", "bytes=-6", "4-9"},
+        {"4-9/10 6", "bytes=-7", NULL},
+        {"4-9/10 6", "bytes=-0", NULL},
+        {"4-9/10 6", "bytes=10-", NULL},
+        {"0-9/10 10", "bytes=-99", "0-9"},
+        {"0-9/10 10", "bytes=0-", "0-9"},
+        /* Short of what it says: it begins where it says, and its end is what
+         * there is. */
+        {"4-9/10 5", "bytes=-5", "4-8"},
+        {"4-9/10 5", "bytes=6-8", "6-8"},
+        {"4-9/10 5", "bytes=6-", "6-8"},
+        {"4-9/10 5", "bytes=-1", "8-8"},
+        {"4-9/10 5", "bytes=9-9", NULL},
+        {"4-9/20 5", "bytes=8-9", NULL},
+        {"0-18446744073709551614/* 5", "bytes=0-4", "0-4"},
+        {"4-9/10 7", "bytes=4-9", ""},
+        {"4-9/10 0", "bytes=4-9", ""},
+        {"9-4/10 6", "bytes=4-9", ""},
+        {"*/10 6", "bytes=4-9", ""},
+        {"4-10/10 7", "bytes=4-9", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct range_spec spec;
+        struct range_part part;
+        struct range range;
+        struct buf text = {0};
+
+        buf_add_text(&text, "");
+        assert_true(range_parse_value(span_of(rows[i].range), &spec));
+        bool is_part = part_of_text(rows[i].part, &part);
+        bool has = is_part && range_in_part(&spec, &part, &range);
+
+        if (has)
+            buf_printf(&text, "%llu-%llu", (unsigned long long)range.first,
+                       (unsigned long long)range.last);
+        if (has != (rows[i].want != NULL && rows[i].want[0] != '\0') ||
+            is_part != (rows[i].want == NULL || rows[i].want[0] != '\0') ||
+            (has && !span_eq(buf_span(&text), span_of(rows[i].want))))
+            fail_msg("%s of %s: \"%s\"", rows[i].range, rows[i].part,
+                     text.data);
+        buf_clear(&text);
+        range_spec_format(&spec, &text);
+        assert_true(span_eq(buf_span(&text), span_of(rows[i].range)));
+        buf_fini(&text);
+    }
+}
+
+static void
+test_covers(void **state)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        bool want;
+    } rows[] = {
+        {"0-9/20 10", "0-9/20 10", true},  {"0-9/20 10", "2-4/20 3", true},
+        {"0-9/20 10", "2-10/20 9", false}, {"2-9/20 8", "0-9/20 10", false},
+        {"4-9/10 5", "4-9/10 6", false},   {"4-9/10 6", "4-9/10 5", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct range_part a, b;
+
+        assert_true(part_of_text(rows[i].a, &a));
+        assert_true(part_of_text(rows[i].b, &b));
+        if (range_part_covers(&a, &b) != rows[i].want)
+            fail_msg("%s and %s", rows[i].a, rows[i].b);
+    }
+}
+
 /* Names that stay, in order, each behind a blank. */
 static void
 assert_names(const struct fields *fields, const char *want)
@@ -328,6 +442,7 @@ main(void)
         cmocka_unit_test(test_two_fields), cmocka_unit_test(test_if_range),
         cmocka_unit_test(test_single),     cmocka_unit_test(test_content_range),
         cmocka_unit_test(test_multipart),  cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_covers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

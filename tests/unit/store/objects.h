@@ -31,6 +31,10 @@ struct test_spec {
     uint64_t sent_ns;
     size_t size;       /* of the body */
     struct blob *body; /* instead of a new one */
+    const char *etag;  /* NULL: none */
+    /* A part of 100 bytes, when its length is not 0. */
+    uint64_t first;
+    uint64_t length;
 };
 
 static inline void
@@ -68,11 +72,16 @@ test_object(const struct test_spec *spec)
     fields_add(&response, SPAN("Content-Type"), SPAN("text/plain"));
     if (spec->vary != NULL)
         fields_add(&response, SPAN("Vary"), span_of(spec->vary));
+    if (spec->etag != NULL)
+        fields_add(&response, SPAN("ETag"), span_of(spec->etag));
+    struct range_part part = {spec->first, spec->length, 100,
+                              spec->first + spec->length == 100, true};
     test_request(&request, spec->value);
     struct vary *vary = vary_new(&response, &request, &vary_codings_default);
     struct pack *pack = pack_new(&response);
     struct blob *body =
-        spec->body ? blob_ref(spec->body) : test_body(spec->size);
+        spec->body ? blob_ref(spec->body)
+                   : test_body(spec->length ? spec->length : spec->size);
     struct object *object = object_new(&(struct object_spec){
         .key = &key.key,
         .status = 200,
@@ -80,6 +89,7 @@ test_object(const struct test_spec *spec)
         .vary = &vary,
         .body = body,
         .length = blob_len(body),
+        .part = spec->length > 0 ? &part : NULL,
         .caching = &caching,
         .position = 7,
         .sent_ns = spec->sent_ns,
