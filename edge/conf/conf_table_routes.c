@@ -239,7 +239,9 @@ static const struct conf_option route_options[] = {
             "Accept-Language."},
     {.name = "partial", .type = CONF_ENUM, .choices = partials,
      AT(conf_route, partial), .initial = "\"whole\"",
-     .doc = "What a request for a range does when nothing is stored."},
+     .doc = "What a request for a range does when nothing is stored. Where "
+            "`consistency` is cp, or the key honours No-Vary-Search, `store` "
+            "is as `whole`."},
     {.name = "tags_to_client", .type = CONF_BOOL,
      AT(conf_route, tags_to_client), .initial = "false",
      .doc = "Whether clients are sent the tags of responses (Surrogate-Key, "

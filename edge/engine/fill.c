@@ -1,6 +1,7 @@
 /*
  * The life of a fill: made, asking, its body, over. What a response is worth
- * is judged in fill_judge.c; peers are asked in fill_peer.c.
+ * is judged in fill_judge.c; origins are asked in fill_ask.c, peers in
+ * fill_peer.c.
  */
 #include "fill_internal.h"
 
@@ -17,7 +18,6 @@
 #include "base/watcher.h"
 #include "cluster/inval.h"
 #include "fill_upload_internal.h"
-#include "http/conditional.h"
 #include "http/forward.h"
 #include "http/method.h"
 #include "http/vary.h"
@@ -58,6 +58,7 @@ fill_release(struct flight *flight)
     object_unref(&fill->object);
     object_unref(&fill->kept);
     object_unref(&fill->base);
+    object_unref(&fill->prefix);
     snapshot_unref(&fill->snapshot);
     fill_upload_free(&fill->upload);
     fill_search_fini(fill);
@@ -117,6 +118,9 @@ fill_new(const struct fill_spec *spec)
     /* It may be out of the store by now: then all of it is asked for. */
     if (spec->base != NULL && object_try_ref(spec->base))
         fill->base = spec->base;
+    if (spec->prefix != NULL && object_try_ref(spec->prefix))
+        fill->prefix = spec->prefix;
+    fill->ranged = spec->ranged;
     for (size_t i = 0; i < spec->peer_count && i < FILL_PEERS_MAX; i++)
         fill->peers[fill->peer_count++] = spec->peers[i];
     fill->peer_stale = spec->peer_stale;
@@ -232,9 +236,11 @@ fill_slide(struct fill *fill)
 {
     fill->keeps = false;
     /* A slow reader may be left behind only if it can go on by itself: with a
-     * strong validator (RFC 9110 section 13.1.5). */
+     * strong validator (RFC 9110 section 13.1.5), in the whole. */
     blob_slide(fill->body, FILL_WINDOW,
-               fill->shareable && fill->caching.etag_strong, fill->nudge);
+               fill->shareable && fill->caching.etag_strong &&
+                   fill->status != 206,
+               fill->nudge);
     give_back(fill);
 }
 
@@ -386,7 +392,17 @@ origin_over(struct fill *fill, const struct fetch_result *result)
     }
     fail_with(f, result);
     if (f->body != NULL && blob_state(f->body) == ERR_AGAIN) {
-        fill_end_body(f, result);
+        struct fetch_result end = *result;
+
+        /* What was put together must be as long as it was said to be. */
+        if (ok && f->prefix != NULL &&
+            blob_len(f->body) != (uint64_t)f->length) {
+            ok = false;
+            end.err = ERR_PROTOCOL;
+            end.proxy_error = "http_response_incomplete";
+            end.detail = "the rest of the body is not as long as was said";
+        }
+        fill_end_body(f, &end);
         if (ok && f->keeps && f->word == FILL_WORD_AWAITED)
             return; /* fill_word goes on */
         if (ok && f->keeps)
@@ -481,115 +497,6 @@ const struct fetch_ops *
 fill_fetch_ops(void)
 {
     return &ops;
-}
-
-/* What the fields of the client become when the cache itself asks. */
-static void
-add_own_fields(struct fill *fill, struct fields *fields)
-{
-    fields_add_all(fields, pack_fields(fill->upstream));
-    if (fill->strict) {
-        fields_remove(fields, SPAN("Cache-Control"));
-        fields_remove(fields, SPAN("Pragma"));
-        fields_add(fields, SPAN("Cache-Control"), SPAN("no-cache"));
-    }
-    if (fill->base != NULL)
-        conditional_for_validation(pack_fields(fill->base->fields), fill->cp,
-                                   fields);
-}
-
-/* Adds what asks only for the rest of a body: see tx_resume. The two values
- * live in `range` and the fill. */
-static void
-add_resume_fields(struct fill *fill, struct fields *fields, struct buf *range)
-{
-    if (!fill->resuming)
-        return;
-    fields_remove(fields, SPAN("Range"));
-    fields_remove(fields, SPAN("If-Range"));
-    buf_printf(range, "bytes=%llu-", (unsigned long long)fill->resume_at);
-    fields_add(fields, SPAN("Range"), buf_span(range));
-    fields_add(fields, SPAN("If-Range"), span_of(fill->resume_etag));
-}
-
-static void
-no_server_left(struct fill *fill)
-{
-    fill->never_sent = fill->attempts == 0;
-    fill_fail(fill, ERR_REFUSED, "destination_unavailable",
-              "no server of the origin group could be reached");
-    fill_over(fill);
-}
-
-void
-fill_ask_again(struct fill *fill)
-{
-    const struct conf_origin *conf = fill->policy->route->origin;
-    struct fields fields = {0};
-    struct buf range = {0};
-    struct span url;
-
-    fill->attempt_ns = clock_boot_ns();
-    if (!origin_pick(fill->policy->origin, fill->attempt_ns, &fill->tried,
-                     &fill->server, &url)) {
-        no_server_left(fill);
-        return;
-    }
-    fill->attempts++;
-    snprintf(fill->upstream_name, sizeof(fill->upstream_name), "origin %s",
-             conf->name);
-    add_own_fields(fill, &fields);
-    add_resume_fields(fill, &fields, &range);
-    struct fetch_request request = {
-        .method = span_of(fill->method),
-        .url_base = url,
-        .target = span_of(fill->target),
-        .fields = &fields,
-        .has_body = fill->has_body,
-        .body_len = fill->body_len,
-        .connect_timeout_ms = conf->connect_timeout_ms,
-        .first_byte_timeout_ms = conf->first_byte_timeout_ms,
-        .idle_timeout_ms = conf->idle_timeout_ms,
-        .tls_verify = conf->tls_verify,
-        .ca_file = conf->ca_file[0] != '\0' ? conf->ca_file : NULL,
-        .idempotent = fill->safe && !fill->has_body,
-    };
-    fill->fetch = fetch_start(fill->worker->fetch, &request, &ops, fill);
-    fields_fini(&fields);
-    buf_fini(&range);
-}
-
-/* The moment that decides what the answer may be used for (L1): the position
- * is read, then the batch is closed, then the request goes out. */
-static void
-fill_send(struct fill *fill)
-{
-    struct inval *inval = fill->worker->engine->parts.inval;
-
-    fill->position = inval_seq(inval);
-    fill->sent_ns = clock_boot_ns();
-    fill->answer_position = fill->position;
-    flight_sent(&fill->flight);
-    if (fill->base != NULL) {
-        struct inval_subject subject = {
-            .host = fill->base->key.host,
-            .path = fill->base->key.path_query,
-            .tags = fill->base->tags,
-            .tag_count = fill->base->tag_count,
-        };
-
-        /* A hard purge came since: a 304 must not bring the copy back. */
-        if (inval_check(inval, &subject, object_checked(fill->base)) ==
-            VALIDITY_HARD)
-            object_unref(&fill->base);
-    }
-    /* Who seeks a peer's stale copy has been to the origin. */
-    if (fill->peer_count == 0 && !fill->peer_stale) {
-        fill_ask_again(fill);
-    } else if (!fill_ask_peer(fill)) {
-        fill_publish(fill, FILL_NO_PEER);
-        fill_over(fill);
-    }
 }
 
 void

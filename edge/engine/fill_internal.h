@@ -79,9 +79,13 @@ struct fill_spec {
     const struct key *plain; /* of the URL itself; NULL: the same */
     const struct target *target;
     struct span method;
-    const struct fields *request;    /* the client's, as received */
-    const struct fields *upstream;   /* what to send, without validators */
-    struct object *base;             /* to be validated; NULL: none */
+    const struct fields *request;  /* the client's, as received */
+    const struct fields *upstream; /* what to send, without validators */
+    struct object *base;           /* to be validated; NULL: none */
+    struct object *prefix; /* a part that begins the whole, of which only the
+                            * rest is asked for; NULL: none */
+    bool ranged;           /* `upstream` has a Range, and the part that is the
+                            * answer may be stored and shared */
     const struct peer_choice *peers; /* ask these, in this order, instead of
                                       * the origin */
     size_t peer_count;
@@ -123,10 +127,12 @@ struct fill {
     struct pack *request;  /* the client's, for Vary */
     struct pack *upstream; /* what is sent */
     struct object *base;
+    struct object
+        *prefix; /* that the answer is the rest of, once it is there */
     struct peer_choice peers[FILL_PEERS_MAX];
     size_t peer_count;
     bool peer_stale, strict, cp, shared, store, updates, has_body, safe,
-        resuming;
+        resuming, ranged;
     int64_t body_len;
     uint64_t resume_at;
     char *resume_etag;
@@ -165,6 +171,7 @@ struct fill {
     bool tags_refused;          /* they are too many */
     int64_t length;             /* of the body; -1 unknown */
     bool no_body;
+    bool is_part;        /* `body` is one, of a 206 that may be stored */
     bool shareable;      /* L5 */
     bool is_private;     /* the response forbids sharing, to anybody */
     const char *why_not; /* it was to be stored, and is not: why, as in
@@ -239,6 +246,10 @@ bool fill_private_to_all(const struct fill *fill);
 /* Lets joiners have the response, or lets them go: nobody is kept waiting for
  * nothing. */
 void fill_settle_sharing(struct fill *fill);
+/* The response is of no use: asks anew, for all of it. */
+void fill_ask_whole(struct fill *fill);
+/* Takes room for a body of this length; false: there is none. */
+bool fill_reserve_whole(struct fill *fill, uint64_t length);
 /* A 304 to the validators of the base: publishes the updated object, or asks
  * again for the whole. */
 void fill_judge_not_modified(struct fill *fill, const struct fields *fields);
@@ -257,6 +268,33 @@ bool fill_search_moved(const struct fill *fill, const struct object *base);
  * request of this plain key. */
 bool fill_search_answers(const struct fill *fill, const struct key *stored,
                          const struct key *plain);
+
+/* ---- parts (fill_part.c) ---- */
+
+/* Whether a 206 was asked for. */
+bool fill_asked_part(const struct fill *fill);
+/* Sets is_part. */
+void fill_part_judge(struct fill *fill, const struct fetch_head *head,
+                     const struct fields *fields);
+/* The status by which a response is judged: a part as the whole would be. */
+unsigned fill_status_kept(const struct fill *fill, unsigned status);
+/* What part it is, now that all of it is there. False: of none. */
+bool fill_part_of(const struct fill *fill, struct range_part *part);
+/* The fields of a part, less what makes it one. */
+struct pack *fill_fields_of_whole(const struct fields *fields);
+/* Adds what asks for the rest behind the prefix; `range` holds a value. */
+void fill_prefix_fields(struct fill *fill, struct fields *fields,
+                        struct buf *range);
+/* A 206 that is the rest, of what may be stored: gives the fields of the whole
+ * (borrowed), takes room for it, and the facts of the prefix. False: it is of
+ * no use. */
+bool fill_prefix_judge(struct fill *fill, const struct fetch_head *head,
+                       const struct fields *fields, struct fields *whole);
+/* Puts the bytes of the prefix into the body. */
+enum err fill_prefix_put(struct fill *fill);
+/* The part is stored: when there are all, makes the whole of them. */
+void fill_assemble(struct fill *fill, struct object *part);
+
 /* The whole body is there: into the store with it. */
 void fill_keep(struct fill *fill);
 /* The body is over, whole or not. When it broke off, clients saw the head of a
@@ -286,6 +324,9 @@ void fill_preface_free(struct fill *fill);
 /* No more of the body is kept than a window. */
 void fill_slide(struct fill *fill);
 
+/* The moment that decides what the answer may be used for (L1): the position
+ * is read, then the batch is closed, then the request goes out. */
+void fill_send(struct fill *fill);
 /* Asks a server of the origin group that was not tried yet. */
 void fill_ask_again(struct fill *fill);
 const struct fetch_ops *fill_fetch_ops(void);

@@ -97,9 +97,9 @@ fill_private_to_all(const struct fill *fill)
     };
     struct caching caching;
 
-    unsigned status = fill->status == 304 && fill->base != NULL
-                          ? fill->base->status
-                          : fill->status;
+    unsigned status = fill_status_kept(
+        fill, fill->status == 304 && fill->base != NULL ? fill->base->status
+                                                        : fill->status);
 
     caching_of(&request, (int)status, pack_fields(fill->fields),
                &fill->rules->caching, clock_wall_ms() / 1000, 0, &caching);
@@ -130,33 +130,43 @@ why_not_kept(const struct fill *fill, uint64_t expected)
 {
     if (!fill->caching.storable)
         return fill->caching.why_not;
-    if (fill->status == 206 || fill->resuming)
+    if ((fill->status == 206 && !fill->is_part) || fill->resuming)
         return "partial-content";
+    if (fill->ranged && fill->status >= 500)
+        return "error-beside-parts";
     if (expected > fill->snapshot->conf->max_object_bytes)
         return "too-large";
     return fill_would_hide(fill) ? "error-beside-copy" : NULL;
+}
+
+bool
+fill_reserve_whole(struct fill *fill, uint64_t length)
+{
+    /* With the heads of its pieces, so that the whole of it fits. */
+    size_t room = (size_t)length + PIECES_ROOM;
+
+    if (fill->reserved >= room)
+        return true;
+    CHECK(fill->reserved == 0);
+    if (!store_reserve(fill->worker->engine->parts.store, room))
+        return false;
+    fill->reserved = room;
+    return true;
 }
 
 /* Whether the body is kept to be stored, or only passes through. */
 static void
 settle_body(struct fill *fill)
 {
-    struct store *store = fill->worker->engine->parts.store;
     uint64_t expected =
         fill->length > 0 && !fill->no_body ? (uint64_t)fill->length : 0;
 
     if (fill->store)
         fill->why_not = why_not_kept(fill, expected);
     fill->keeps = fill->store && fill->why_not == NULL;
-    if (fill->keeps && expected > 0) {
-        /* With the heads of its pieces, so that the whole of it fits. */
-        size_t room = (size_t)expected + PIECES_ROOM;
-
-        if (store_reserve(store, room))
-            fill->reserved = room;
-        else
-            fill->why_not = "no-room";
-        fill->keeps = fill->why_not == NULL;
+    if (fill->keeps && expected > 0 && !fill_reserve_whole(fill, expected)) {
+        fill->why_not = "no-room";
+        fill->keeps = false;
     }
     fill->body = blob_new(fill->keeps ? expected : 0);
     if (!fill->keeps)
@@ -189,6 +199,8 @@ supersede(struct fill *fill)
 
     if (old != NULL && old->sent_ns <= fill->sent_ns)
         store_remove(store, old);
+    if (fill->base != NULL && fill->base->part != NULL)
+        store_remove(store, fill->base);
 }
 
 static void
@@ -213,6 +225,13 @@ accept_response(struct fill *fill, const struct fetch_head *head,
     fill_settle_sharing(fill);
     settle_body(fill);
     supersede(fill);
+    if (fill->prefix != NULL && fill_prefix_put(fill) != ERR_OK) {
+        fill_slide(fill);
+        fill_fail(fill, ERR_NOMEM, "proxy_internal_error",
+                  "no memory for the body");
+        watcher_wake(fill->nudge);
+        return;
+    }
     fill_publish(fill, FILL_RESPONSE);
     /* Whoever led it may have left: without readers a body that is not kept
      * would wait for ever. */
@@ -258,7 +277,27 @@ why_refused(const struct fill *fill, const struct fetch_head *head,
         return "a 304 to a request without validators";
     if (fill->resuming)
         return why_not_resume(fill, head, fields);
+    if (head->status == 206 && !fill_asked_part(fill))
+        return "a 206 to a request without a Range";
     return NULL;
+}
+
+/* The rest of what is stored in part, or nothing that we can use. */
+static void
+take_rest(struct fill *fill, const struct fetch_head *head,
+          const struct fields *fields)
+{
+    struct fetch_head whole_head = *head;
+    struct fields whole = {0};
+
+    if (fill_prefix_judge(fill, head, fields, &whole)) {
+        whole_head.status = 200;
+        whole_head.content_length = (int64_t)fill->prefix->part->complete;
+        accept_response(fill, &whole_head, &whole);
+    } else {
+        fill_ask_whole(fill);
+    }
+    fields_fini(&whole);
 }
 
 void
@@ -278,10 +317,16 @@ fill_judge(struct fill *fill, const struct fetch_head *head)
         fill_fail(fill, ERR_PROTOCOL, "http_protocol_error", why);
     } else if (head->status == 304 && fill->base != NULL) {
         fill_judge_not_modified(fill, &fields);
+    } else if (fill->prefix != NULL &&
+               (head->status == 206 || head->status == 416)) {
+        take_rest(fill, head, &fields);
     } else {
+        object_unref(&fill->prefix);
+        fill_part_judge(fill, head, &fields);
         if (fill->updates && head->status == 200)
             fill_judge_head(fill, &fields, head->content_length);
-        fill_caching(fill, head->status, &fields, &fill->caching);
+        fill_caching(fill, fill_status_kept(fill, head->status), &fields,
+                     &fill->caching);
         accept_response(fill, head, &fields);
     }
     fields_fini(&fields);
@@ -325,21 +370,63 @@ sent_at(const struct fill *fill)
 {
     uint64_t age_ns = (fill->caching.initial_age_s + 1) * NS_PER_S;
 
+    if (fill->prefix != NULL && fill->prefix->sent_ns < fill->sent_ns)
+        return fill->prefix->sent_ns;
     if (!fill->from_peer)
         return fill->sent_ns;
     return age_ns < fill->sent_ns ? fill->sent_ns - age_ns : 1;
 }
 
+/* What is stored of a response, as it is now that its body is there. A part
+ * that is all of it is no part. False: it is of no use. */
+static bool
+kept_form(const struct fill *fill, struct range_part *part,
+          struct object_spec *spec)
+{
+    if (!fill->is_part) {
+        spec->fields = pack_ref(fill->stored_fields);
+        return true;
+    }
+    if (!fill_part_of(fill, part))
+        return false;
+    if (part->exact && part->length == part->complete) {
+        spec->status = 200;
+        spec->fields = fill_fields_of_whole(pack_fields(fill->stored_fields));
+    } else {
+        spec->part = part;
+        spec->fields = pack_ref(fill->stored_fields);
+    }
+    return true;
+}
+
+static void
+put_in(struct fill *fill, struct object_spec *spec)
+{
+    struct blob *body = compact(fill->body);
+
+    spec->body = body;
+    struct object *object = object_new(spec);
+    size_t reserved = fill->reserved;
+
+    fill->reserved = 0;
+    fill->kept = object_ref(object);
+    if (store_insert(fill->worker->engine->parts.store, &object, reserved) &&
+        spec->part != NULL)
+        fill_assemble(fill, fill->kept);
+    blob_unref(&body);
+}
+
 void
 fill_keep(struct fill *fill)
 {
-    struct engine_parts *parts = &fill->worker->engine->parts;
+    struct inval *inval = fill->worker->engine->parts.inval;
+    struct inval_subject subject = fill_subject(fill);
+    struct range_part part;
     struct vary *vary =
         fill->vary ? fill_vary(fill, pack_fields(fill->stored_fields)) : NULL;
     struct object_spec spec = {
         .key = &fill->stored,
         .status = fill->status,
-        .fields = fill->stored_fields,
         .vary = &vary,
         .length = blob_len(fill->body),
         .caching = &fill->caching,
@@ -350,20 +437,10 @@ fill_keep(struct fill *fill)
         .tag_count = fill->tags.count,
         .tag_fields = fill->tag_fields,
     };
-    struct inval_subject subject = fill_subject(fill);
 
-    if (inval_check(parts->inval, &subject, fill->answer_position) !=
-        VALIDITY_HARD) {
-        struct blob *body = compact(fill->body);
-
-        spec.body = body;
-        struct object *object = object_new(&spec);
-        size_t reserved = fill->reserved;
-
-        fill->reserved = 0;
-        fill->kept = object_ref(object);
-        store_insert(parts->store, &object, reserved);
-        blob_unref(&body);
-    }
+    if (inval_check(inval, &subject, fill->answer_position) != VALIDITY_HARD &&
+        kept_form(fill, &part, &spec))
+        put_in(fill, &spec);
+    pack_unref(&spec.fields);
     vary_free(&vary);
 }

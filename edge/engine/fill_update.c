@@ -35,6 +35,7 @@ updated_object(struct fill *fill, struct object *base,
         .status = base->status,
         .body = base->body,
         .length = base->length,
+        .part = base->part,
         .caching = caching,
         .position = fill->answer_position,
         .sent_ns = fill->sent_ns,
@@ -81,12 +82,11 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
     fill_publish(fill, FILL_UPDATED);
 }
 
-/* The 304 says it is about another response than ours: ask again, for all of
- * it. */
-static void
-ask_whole(struct fill *fill)
+void
+fill_ask_whole(struct fill *fill)
 {
     object_unref(&fill->base);
+    object_unref(&fill->prefix);
     fetch_cancel(&fill->fetch);
     fill->tried = 0;
     fill_ask_again(fill);
@@ -100,13 +100,14 @@ fill_judge_not_modified(struct fill *fill, const struct fields *fields)
     struct caching caching;
 
     if (!update_applies(stored, fields)) {
-        ask_whole(fill);
+        fill_ask_whole(fill);
         return;
     }
     update_fields(stored, fields, &updated);
     fill_tags_update(fill, fill->base, &updated);
     fill_search_key(fill, &updated);
-    fill_caching(fill, fill->base->status, &updated, &caching);
+    fill_caching(fill, fill_status_kept(fill, fill->base->status), &updated,
+                 &caching);
     accept_not_modified(fill, &updated, &caching);
     fields_fini(&updated);
 }

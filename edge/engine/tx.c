@@ -140,6 +140,10 @@ tx_find(struct tx *tx)
     struct object *object = search_find(
         engine, &tx->key, &tx->plain, tx->request->fields, &tx->other_variants);
 
+    tx->part.forwards = false;
+    tx->part.beside = false;
+    if (object == NULL)
+        object = tx_part_find(tx);
     if (object != NULL) {
         tx->object = object;
         judge_object(tx, object);
@@ -148,11 +152,12 @@ tx_find(struct tx *tx)
         /* A copy that cannot answer alone: the table of flights has locks. */
         if (tx->found.freshness == FRESHNESS_STALE ||
             tx->found.validity != VALIDITY_VALID)
-            tx->found.fill = flight_running(engine->flights, tx->key.hash);
+            tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
         return;
     }
+    tx->tried.private_ |= tx_part_passes(tx);
     tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
-    tx->found.fill = flight_running(engine->flights, tx->key.hash);
+    tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
 }
 
 /* ---- the verdict ---- */
@@ -214,6 +219,7 @@ ask_of(struct tx *tx)
     /* Also where the route caches nothing: another one, that of a GET, may
      * hold a copy (RFC 9111 section 4.4). */
     tx->invalidates = !method_safe(request->method);
+    tx_part_init(tx);
     /* Nobody to ask: one node alone, or a verdict that never asks peers. */
     if (tx->worker->engine->parts.peers == NULL) {
         tx->tried.peers = true;
@@ -423,10 +429,12 @@ take_response(struct tx *tx)
         tx_deliver_object(tx, tx->object);
         return;
     }
-    /* A range of what is not kept: let the origin cut it. */
-    if (tx->plan.verdict != PLAN_PASS && !fill->keeps && fill->status == 200 &&
-        blob_state(fill->body) == ERR_AGAIN &&
-        range_parse_single(tx->request->fields, &range)) {
+    /* A range of what is not kept: let the origin cut it. A part that is not of
+     * what If-Range means: let the origin say what is. */
+    if ((tx->plan.verdict != PLAN_PASS && !fill->keeps && !fill->ranged &&
+         fill->status == 200 && blob_state(fill->body) == ERR_AGAIN &&
+         range_parse_single(tx->request->fields, &range)) ||
+        !tx_part_answers(tx, fill->status, pack_fields(fill->fields))) {
         tx->tried.private_ = true;
         tx_drop_fill(tx);
         tx_decide(tx);
@@ -446,6 +454,13 @@ take_update(struct tx *tx)
          vary_match(fill->object->vary, tx->request->fields));
     bool valid = tx->leads || validity_of(tx, fill->object) == VALIDITY_VALID;
 
+    if (!tx_part_answers(tx, fill->object->status,
+                         pack_fields(fill->object->fields))) {
+        tx->tried.private_ = true;
+        tx_drop_fill(tx);
+        tx_decide(tx);
+        return;
+    }
     if (!mine || !valid) {
         if (mine)
             join_next(tx);

@@ -25,6 +25,7 @@ struct outgoing {
     char hops[TX_HOPS_SIZE];
     struct key get_key; /* of a GET of the URL, in get_text: see for_get */
     struct buf get_text;
+    struct buf range;
     struct fill_spec spec;
     struct peer_choice peers[FILL_PEERS_MAX];
 };
@@ -66,7 +67,8 @@ choose_peers(struct tx *tx, struct outgoing *out)
 
     for (size_t i = 0; i < count; i++) {
         if (choices[i].kind == PEER_HOME &&
-            (tx->ask.source != PLAN_CLIENT || tx->plan.take_stale))
+            (tx->ask.source != PLAN_CLIENT || tx->plan.take_stale ||
+             tx->part.forwards))
             choices[i].kind = PEER_HOLDER;
         if (choices[i].kind == PEER_HOLDER &&
             strcmp(choices[i].node, tx->claims.node) == 0)
@@ -112,6 +114,13 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
     conditional_strip(&out->fields);
     fields_remove(&out->fields, SPAN("Range"));
     fields_remove(&out->fields, SPAN("If-Range"));
+    const struct range_spec *range = tx_part_range(tx);
+
+    if (range == NULL)
+        return;
+    range_spec_format(range, &out->range);
+    fields_add(&out->fields, SPAN("Range"), buf_span(&out->range));
+    out->spec.ranged = true;
 }
 
 /* What else than a GET says something of what GETs have stored: a HEAD (RFC
@@ -186,6 +195,7 @@ outgoing_fini(struct outgoing *out)
     fields_fini(&out->fields);
     buf_fini(&out->scratch);
     buf_fini(&out->get_text);
+    buf_fini(&out->range);
 }
 
 static struct flight *
@@ -217,6 +227,8 @@ stored_since(struct tx *tx)
     struct object *now = search_find(tx->worker->engine, &tx->key, &tx->plain,
                                      tx->request->fields, &others);
 
+    if (now == NULL)
+        now = tx_part_find(tx);
     return now != NULL && now != tx->object && tx->relooks++ < RELOOKS_MAX;
 }
 
@@ -225,7 +237,7 @@ stored_since(struct tx *tx)
 static struct hash128
 shared_key(const struct tx *tx)
 {
-    struct hash128 key = tx->key.hash;
+    struct hash128 key = tx_flight_key(tx);
 
     if (tx->plan.take_stale)
         key.hi = ~key.hi;
@@ -247,10 +259,11 @@ forward_shared(struct tx *tx)
     }
     if (tx->plan.conditional)
         out.spec.base = tx->object;
+    out.spec.prefix = tx_part_prefix(tx);
     struct flight *flight =
         tx->plan.strict
-            ? flight_join_strict(flights, tx->key.hash, make_fill, &out.spec,
-                                 &role)
+            ? flight_join_strict(flights, tx_flight_key(tx), make_fill,
+                                 &out.spec, &role)
             : flight_join(flights, shared_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
@@ -359,7 +372,7 @@ tx_refresh(struct tx *tx)
     if (tx->found.validator)
         out.spec.base = tx->object;
     struct flight *flight =
-        flight_join(flights, tx->key.hash, make_fill, &out.spec, &role);
+        flight_join(flights, tx_flight_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
     if (role == FLIGHT_LEAD && stored_since(tx))
@@ -376,13 +389,14 @@ tx_resume(struct tx *tx)
     struct outgoing out;
     enum flight_role role;
 
-    if (!etag_is_strong(etag))
+    if (!etag_is_strong(etag) || tx->fill->status == 206)
         return false;
     tx->plan.verdict = PLAN_ORIGIN; /* whoever gave the beginning */
     outgoing_init(tx, &out, true);
     out.spec.shared = false;
     out.spec.store = false;
     out.spec.strict = false;
+    out.spec.ranged = false;
     out.spec.resume_at = tx->body_pos;
     out.spec.resume_etag = etag;
     struct flight *flight = flight_join(

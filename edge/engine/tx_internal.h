@@ -58,6 +58,14 @@ struct tx {
     struct plan_tried tried;
     struct plan plan;
     bool other_variants;
+    /* See tx_part.c. */
+    struct {
+        bool usable;   /* parts may be */
+        bool asked;    /* for one range: `spec` */
+        bool forwards; /* nothing is stored whole: the origin is asked for it */
+        bool beside;   /* some part is stored, which does not answer alone */
+        struct range_spec spec;
+    } part;
     unsigned relooks; /* verdicts given up, since another fill came first */
     unsigned rejoins; /* of fills that an invalidation overtook */
 
@@ -150,6 +158,24 @@ void tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
 void tx_add_visible(const struct tx *tx, const struct fields *stored,
                     struct fields *out);
 void tx_set_age(struct fields *fields, uint64_t age_s, struct buf *text);
+
+/* ---- stored parts ---- */
+
+/* What the request makes of parts; once. */
+void tx_part_init(struct tx *tx);
+/* Whether a range is nobody else's where nothing is stored. */
+bool tx_part_passes(const struct tx *tx);
+/* Nothing is stored whole: the part that answers, borrowed; or NULL. */
+struct object *tx_part_find(struct tx *tx);
+/* By which those find each other who may share an answer. */
+struct hash128 tx_flight_key(const struct tx *tx);
+/* What range the origin is asked for, by the plan; NULL: the whole. */
+const struct range_spec *tx_part_range(const struct tx *tx);
+/* A stored part that the whole can begin with, borrowed; or NULL. */
+struct object *tx_part_prefix(struct tx *tx);
+/* False for a part that the request's If-Range does not want. */
+bool tx_part_answers(const struct tx *tx, unsigned status,
+                     const struct fields *fields);
 
 /* ---- parts of a body ---- */
 

@@ -100,6 +100,18 @@ answer_ranges(struct answer *a, const struct range_set *set)
     hold_reading(a);
 }
 
+/* What is stored is a part, which has all that is asked for. */
+static void
+answer_part(struct answer *a)
+{
+    const struct range_part *part = a->object->part;
+    struct range range;
+
+    CHECK(range_in_part(&a->tx->part.spec, part, &range));
+    tx_range_one(&a->reply, &a->fields, range, part->complete, &a->range);
+    answer_body(a, range.first - part->first, range.last - range.first + 1);
+}
+
 /* 304, 206, 416 or the whole, by what the request asks. */
 static void
 answer_form(struct answer *a)
@@ -123,6 +135,10 @@ answer_form(struct answer *a)
         a->reply.status = 304;
         a->reply.body = TX_BODY_NONE;
         a->reply.length = (int64_t)a->object->length;
+        return;
+    }
+    if (a->object->part != NULL) {
+        answer_part(a);
         return;
     }
     if (a->object->status == 200 && a->object->body != NULL)

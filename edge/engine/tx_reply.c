@@ -220,7 +220,8 @@ fill_not_modified(struct tx *tx, const struct fields *fields)
 {
     const struct fill *fill = tx->fill;
 
-    return tx->plan.verdict != PLAN_PASS && fill->status == 200 &&
+    return tx->plan.verdict != PLAN_PASS &&
+           (fill->status == 200 || fill->is_part) &&
            conditional_evaluate(tx->request->method, tx->request->fields, 200,
                                 fields, clock_wall_ms() / 1000) ==
                CONDITION_NOT_MODIFIED;

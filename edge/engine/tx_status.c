@@ -13,6 +13,8 @@ tx_fwd(const struct tx *tx)
 {
     switch (tx->plan.why) {
     case PLAN_WHY_MISS:
+        if (tx->part.beside)
+            return CACHE_FWD_PARTIAL;
         return tx->other_variants ? CACHE_FWD_VARY_MISS : CACHE_FWD_URI_MISS;
     case PLAN_WHY_STALE:
     case PLAN_WHY_INVALIDATED:
