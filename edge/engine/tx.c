@@ -13,7 +13,6 @@
 #include "http/method.h"
 #include "http/proxy_status.h"
 #include "report/access.h"
-#include "store/store.h"
 #include "tx_internal.h"
 
 /* How often one request joins anew, because of invalidations, before it asks
@@ -83,81 +82,6 @@ tx_drop_object(struct tx *tx)
         object_unref(&tx->object);
     tx->object = NULL;
     tx->object_held = false;
-}
-
-/* ---- what is stored ---- */
-
-static enum validity
-validity_of(struct tx *tx, struct object *object)
-{
-    struct inval *inval = tx->worker->engine->parts.inval;
-    /* Read before the check: what comes during it is not counted as checked. */
-    uint64_t seq = inval_seq(inval);
-
-    if (atomic_load_explicit(&object->checked, memory_order_relaxed) == seq)
-        return VALIDITY_VALID;
-    struct inval_subject subject = {
-        .host = object->key.host,
-        .path = object->key.path_query,
-        .tags = object->tags,
-        .tag_count = object->tag_count,
-    };
-    enum validity validity =
-        inval_check(inval, &subject, object_checked(object));
-
-    if (validity == VALIDITY_VALID)
-        atomic_store_explicit(&object->checked, seq, memory_order_relaxed);
-    return validity;
-}
-
-static void
-judge_object(struct tx *tx, struct object *object)
-{
-    struct found_ask ask = {
-        .policy = tx->policy,
-        .cc = &tx->cc,
-        .validity = validity_of(tx, object),
-        .now_ns = tx->now_ns,
-        .on_error = tx->tried.origin,
-    };
-
-    found_of_object(&tx->found, object, &ask);
-}
-
-void
-tx_find(struct tx *tx)
-{
-    struct engine *engine = tx->worker->engine;
-    struct store *store = engine->parts.store;
-
-    tx_drop_object(tx);
-    tx->found = (struct plan_found){0};
-    /* The first look comes right after the head was read. */
-    tx->now_ns = tx->now_ns == 0 ? tx->request->arrived_ns : clock_boot_ns();
-    if (tx->policy->route->key.no_vary_search)
-        (void)search_key(engine, tx->policy, &tx->plain, &tx->search_text,
-                         &tx->key);
-    struct object *object = search_find(
-        engine, &tx->key, &tx->plain, tx->request->fields, &tx->other_variants);
-
-    tx->part.forwards = false;
-    tx->part.beside = false;
-    if (object == NULL)
-        object = tx_part_find(tx);
-    if (object != NULL) {
-        tx->object = object;
-        judge_object(tx, object);
-        if (tx->found.validity == VALIDITY_HARD && store_remove(store, object))
-            counter_add(COUNTER_STORE_PURGE, 1);
-        /* A copy that cannot answer alone: the table of flights has locks. */
-        if (tx->found.freshness == FRESHNESS_STALE ||
-            tx->found.validity != VALIDITY_VALID)
-            tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
-        return;
-    }
-    tx->tried.private_ |= tx_part_passes(tx);
-    tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
-    tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
 }
 
 /* ---- the verdict ---- */
@@ -403,13 +327,21 @@ stale_if_error(struct tx *tx)
         (status != 500 && status != 502 && status != 503 && status != 504))
         return false;
     /* A purge may have come since the verdict. */
-    if (validity_of(tx, object) == VALIDITY_HARD)
+    if (tx_validity(tx, object) == VALIDITY_HARD)
         return false;
     tx->now_ns = clock_boot_ns();
     uint64_t age_s =
         caching_age_s(&object->caching, object->received_ns, tx->now_ns);
 
     return caching_stale_if_error(&object->caching, age_s, &tx->cc);
+}
+
+/* What came is of no use: another verdict, by what was noted of it. */
+static void
+look_again(struct tx *tx)
+{
+    tx_drop_fill(tx);
+    tx_decide(tx);
 }
 
 static void
@@ -419,8 +351,7 @@ take_response(struct tx *tx)
     struct range_spec range;
 
     if (!usable_joined(tx)) {
-        tx_drop_fill(tx);
-        tx_decide(tx);
+        look_again(tx);
         return;
     }
     if (stale_if_error(tx)) {
@@ -436,8 +367,7 @@ take_response(struct tx *tx)
          range_parse_single(tx->request->fields, &range)) ||
         !tx_part_answers(tx, fill->status, pack_fields(fill->fields))) {
         tx->tried.private_ = true;
-        tx_drop_fill(tx);
-        tx_decide(tx);
+        look_again(tx);
         return;
     }
     tx_deliver_fill(tx);
@@ -452,13 +382,12 @@ take_update(struct tx *tx)
         (fill->shareable && !too_old_to_join(tx, &fill->object->caching) &&
          fill_search_answers(fill, &fill->object->key, &tx->plain) &&
          vary_match(fill->object->vary, tx->request->fields));
-    bool valid = tx->leads || validity_of(tx, fill->object) == VALIDITY_VALID;
+    bool valid = tx->leads || tx_validity(tx, fill->object) == VALIDITY_VALID;
 
     if (!tx_part_answers(tx, fill->object->status,
                          pack_fields(fill->object->fields))) {
         tx->tried.private_ = true;
-        tx_drop_fill(tx);
-        tx_decide(tx);
+        look_again(tx);
         return;
     }
     if (!mine || !valid) {
@@ -466,8 +395,7 @@ take_update(struct tx *tx)
             join_next(tx);
         else
             tx->tried.join = true;
-        tx_drop_fill(tx);
-        tx_decide(tx);
+        look_again(tx);
         return;
     }
     tx->cache = "revalidated";
@@ -522,8 +450,7 @@ tx_on_fill(struct tx *tx)
         if (tx->fill->peer_stale)
             tx->tried.peers_stale = true;
         tx->tried.peers = true;
-        tx_drop_fill(tx);
-        tx_decide(tx);
+        look_again(tx);
         break;
     case FILL_FAILED:
         take_failure(tx);

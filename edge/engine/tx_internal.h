@@ -123,6 +123,8 @@ void tx_pool_free(struct worker *worker);
 void tx_decide(struct tx *tx);
 /* What is stored for the request, into tx->object and tx->found. */
 void tx_find(struct tx *tx);
+/* How it stands with the invalidations, as of now. */
+enum validity tx_validity(struct tx *tx, struct object *object);
 /* Keeps a borrowed object beyond this turn of the loop. */
 void tx_hold_object(struct tx *tx);
 void tx_drop_object(struct tx *tx);

@@ -1,0 +1,79 @@
+/* What is stored for a request, and how far it counts. */
+#include "base/clock.h"
+#include "base/counter.h"
+#include "cluster/inval.h"
+#include "store/store.h"
+#include "tx_internal.h"
+
+enum validity
+tx_validity(struct tx *tx, struct object *object)
+{
+    struct inval *inval = tx->worker->engine->parts.inval;
+    /* Read before the check: what comes during it is not counted as checked. */
+    uint64_t seq = inval_seq(inval);
+
+    if (atomic_load_explicit(&object->checked, memory_order_relaxed) == seq)
+        return VALIDITY_VALID;
+    struct inval_subject subject = {
+        .host = object->key.host,
+        .path = object->key.path_query,
+        .tags = object->tags,
+        .tag_count = object->tag_count,
+    };
+    enum validity validity =
+        inval_check(inval, &subject, object_checked(object));
+
+    if (validity == VALIDITY_VALID)
+        atomic_store_explicit(&object->checked, seq, memory_order_relaxed);
+    return validity;
+}
+
+static void
+judge_object(struct tx *tx, struct object *object)
+{
+    struct found_ask ask = {
+        .policy = tx->policy,
+        .cc = &tx->cc,
+        .validity = tx_validity(tx, object),
+        .now_ns = tx->now_ns,
+        .on_error = tx->tried.origin,
+    };
+
+    found_of_object(&tx->found, object, &ask);
+}
+
+void
+tx_find(struct tx *tx)
+{
+    struct engine *engine = tx->worker->engine;
+    struct store *store = engine->parts.store;
+
+    tx_drop_object(tx);
+    tx->found = (struct plan_found){0};
+    /* The first look comes right after the head was read. */
+    tx->now_ns = tx->now_ns == 0 ? tx->request->arrived_ns : clock_boot_ns();
+    if (tx->policy->route->key.no_vary_search)
+        (void)search_key(engine, tx->policy, &tx->plain, &tx->search_text,
+                         &tx->key);
+    struct object *object = search_find(
+        engine, &tx->key, &tx->plain, tx->request->fields, &tx->other_variants);
+
+    tx->part.forwards = false;
+    tx->part.beside = false;
+    if (object == NULL)
+        object = tx_part_find(tx);
+    if (object != NULL) {
+        tx->object = object;
+        judge_object(tx, object);
+        if (tx->found.validity == VALIDITY_HARD && store_remove(store, object))
+            counter_add(COUNTER_STORE_PURGE, 1);
+        /* A copy that cannot answer alone: the table of flights has locks. */
+        if (tx->found.freshness == FRESHNESS_STALE ||
+            tx->found.validity != VALIDITY_VALID)
+            tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
+        return;
+    }
+    tx->tried.private_ |= tx_part_passes(tx);
+    tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
+    tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
+}
