@@ -28,6 +28,38 @@ tx_validity(struct tx *tx, struct object *object)
     return validity;
 }
 
+static bool
+fits_language(const struct object *object, const struct fields *request)
+{
+    return vary_match_language(object->vary, request,
+                               pack_fields(object->fields));
+}
+
+/* A variant that another language preference has brought, in the language that
+ * this one likes best ("language_select"). Only one that answers as it is: the
+ * origin would be asked for this request's own. */
+static struct object *
+find_by_language(struct tx *tx)
+{
+    if (!tx->policy->route->language_select || !tx->other_variants ||
+        tx->policy->plan.level != CONF_AP || tx->ask.source != PLAN_CLIENT ||
+        tx->ask.no_cache || !tx->ask.readable)
+        return NULL;
+    struct object *object =
+        store_find_by(tx->worker->engine->parts.store, &tx->key, fits_language,
+                      tx->request->fields);
+
+    if (object == NULL || tx_validity(tx, object) != VALIDITY_VALID)
+        return NULL;
+    uint64_t age_s =
+        caching_age_s(&object->caching, object->received_ns, tx->now_ns);
+
+    return caching_freshness(&object->caching, age_s, &tx->cc) ==
+                   FRESHNESS_FRESH
+               ? object
+               : NULL;
+}
+
 static void
 judge_object(struct tx *tx, struct object *object)
 {
@@ -60,6 +92,8 @@ tx_find(struct tx *tx)
 
     tx->part.forwards = false;
     tx->part.beside = false;
+    if (object == NULL)
+        object = find_by_language(tx);
     if (object == NULL)
         object = tx_part_find(tx);
     if (object != NULL) {

@@ -295,26 +295,52 @@ pair_matches(const struct field *pair, const struct fields *request,
     return value.ptr != NULL && span_eq(buf_span(scratch), value);
 }
 
-bool
-vary_match(const struct vary *vary, const struct fields *request)
+/* Whether all pairs match; those of `but` (ptr NULL: none) are left out, and
+ * *left_out says whether there is one. */
+static bool
+match(const struct vary *vary, const struct fields *request, struct span but,
+      bool *left_out)
 {
+    struct walk walk = {texts(vary), 0};
     struct buf scratch = {0};
     bool same = true;
 
-    if (vary == NULL)
-        return true;
     TAG_CHECK(vary, VARY_TAG);
-    struct walk walk = {texts(vary), 0};
-
     while (same && walk.i < vary->count) {
         struct field pair;
 
         walk_next(vary, &walk, &pair);
+        if (but.ptr != NULL && span_eq_nocase(pair.name, but)) {
+            *left_out = true;
+            continue;
+        }
         buf_clear(&scratch);
         same = pair_matches(&pair, request, &scratch);
     }
     buf_fini(&scratch);
     return same;
+}
+
+bool
+vary_match(const struct vary *vary, const struct fields *request)
+{
+    bool left_out;
+
+    return vary == NULL || match(vary, request, SPAN_NONE, &left_out);
+}
+
+bool
+vary_match_language(const struct vary *vary, const struct fields *request,
+                    const struct fields *response)
+{
+    struct span language = fields_get(response, SPAN("Content-Language"));
+    struct span best;
+    bool by_language = false;
+
+    return vary != NULL && vary_best_language(request, &best) &&
+           fields_count(response, SPAN("Content-Language")) == 1 &&
+           span_eq_nocase(language, best) &&
+           match(vary, request, ACCEPT_LANGUAGE, &by_language) && by_language;
 }
 
 bool

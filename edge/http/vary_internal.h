@@ -9,6 +9,10 @@
 bool vary_names(const struct fields *response, struct span *names,
                 size_t *count);
 
+/* The language range that the request likes best, when that is one, and no
+ * "*". Borrowed. */
+bool vary_best_language(const struct fields *request, struct span *range);
+
 #define ACCEPT_ENCODING SPAN("Accept-Encoding")
 #define ACCEPT_LANGUAGE SPAN("Accept-Language")
 

@@ -240,25 +240,46 @@ add_languages(const struct languages *languages, struct buf *out)
     }
 }
 
-static bool
-normalise_languages(const struct fields *request, struct span name,
-                    struct buf *out)
+static void
+read_languages(const struct fields *request, struct languages *out)
 {
-    struct languages languages = {0};
     struct member_cursor cursor = {0};
     struct span member;
 
     for (size_t i = 0; i < MEMBERS_MAX; i++) {
         struct language language;
 
-        if (!fields_next_member(request, name, &cursor, &member))
+        if (!fields_next_member(request, ACCEPT_LANGUAGE, &cursor, &member))
             break;
         language.weight = split_weight(member, &language.range);
         if (language.weight != WEIGHT_BAD && range_valid(language.range))
-            put_language(&languages, language);
+            put_language(out, language);
     }
+}
+
+static bool
+normalise_languages(const struct fields *request, struct buf *out)
+{
+    struct languages languages = {0};
+
+    read_languages(request, &languages);
     add_languages(&languages, out);
     return languages.count > 0;
+}
+
+bool
+vary_best_language(const struct fields *request, struct span *range)
+{
+    struct languages languages = {0};
+    const struct language *list = languages.list;
+
+    read_languages(request, &languages);
+    if (languages.count == 0 || list[0].weight == 0 ||
+        span_eq(list[0].range, SPAN("*")) ||
+        (languages.count > 1 && list[1].weight == list[0].weight))
+        return false;
+    *range = list[0].range;
+    return true;
 }
 
 /* ---- Accept-Encoding: which of the route's codings are accepted ---- */
@@ -361,7 +382,7 @@ vary_normalise(const struct fields *request, struct span name,
     if (!fields_has(request, name))
         return false;
     if (span_eq_nocase(name, ACCEPT_LANGUAGE))
-        return normalise_languages(request, name, out);
+        return normalise_languages(request, out);
     if (span_eq_nocase(name, ACCEPT_ENCODING))
         normalise_codings(request, name, codings, out);
     else

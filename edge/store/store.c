@@ -168,6 +168,28 @@ store_find(struct store *store, const struct key *key,
     return best;
 }
 
+struct object *
+store_find_by(struct store *store, const struct key *key,
+              bool (*fits)(const struct object *object,
+                           const struct fields *request),
+              const struct fields *request)
+{
+    struct table_node *node = table_find(store->table, key->hash.lo);
+    struct object *best = NULL;
+
+    for (; node != NULL; node = table_next(store->table, node)) {
+        struct object *object = store_object_of(node);
+
+        if (object->part == NULL && store_same_key(object, key) &&
+            (best == NULL || object->sent_ns > best->sent_ns) &&
+            fits(object, request))
+            best = object;
+    }
+    if (best != NULL)
+        store_hit(best);
+    return best;
+}
+
 struct bloom *
 store_bloom(struct store *store)
 {

@@ -52,6 +52,12 @@ void vary_free(struct vary **vary);
 
 /* Would `request` have selected the same variant? NULL matches all. */
 bool vary_match(const struct vary *vary, const struct fields *request);
+/* Would it do for another language preference than its own: it varies by
+ * Accept-Language, all else matches, and the one Content-Language of `response`
+ * is the very language that the request likes best, and no other as much. A
+ * guess: the origin might have chosen otherwise. */
+bool vary_match_language(const struct vary *vary, const struct fields *request,
+                         const struct fields *response);
 /* The same names with the same values: one variant replaces the other. */
 bool vary_same(const struct vary *a, const struct vary *b);
 

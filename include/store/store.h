@@ -62,6 +62,13 @@ void store_resize(struct store *store, size_t budget, size_t max_object);
 struct object *store_find(struct store *store, const struct key *key,
                           const struct fields *request, bool *other_variants);
 
+/* Of the whole variants of a key for which `fits` says so, the one whose origin
+ * request was sent last. Borrowed, as above; counts as a hit. NULL: none. */
+struct object *store_find_by(struct store *store, const struct key *key,
+                             bool (*fits)(const struct object *object,
+                                          const struct fields *request),
+                             const struct fields *request);
+
 /* The most parts of one key that are kept: the latest ones. */
 #define STORE_PARTS_MAX 32
 

@@ -51,6 +51,65 @@ knows_kinds(void **state)
 }
 
 static void
+matches_languages(void **state)
+{
+    static const struct {
+        const char *what;
+        const char *response;
+        const char *stored; /* the request that was answered */
+        const char *asked;
+        bool want;
+    } rows[] = {
+#define DE "Vary: Accept-Language\nContent-Language: de"
+#define ASK "Accept-Language: "
+        {"the best", DE, ASK "en, de", ASK "fr;q=0.5, de;q=1.0", true},
+        {"alone", DE, ASK "en, de", ASK "de", true},
+        {"in another case", DE, ASK "en, de", ASK "DE", true},
+        {"low, but best", DE, ASK "en, de", ASK "de;q=0.2, fr;q=0.1", true},
+        {"for who said none", DE, "", ASK "de", true},
+        {"not the best", DE, ASK "en, de", ASK "de;q=0.5, fr", false},
+        {"as good as another", DE, ASK "en, de", ASK "de, fr", false},
+        {"not wanted", DE, ASK "en, de", ASK "de;q=0", false},
+        {"any", DE, ASK "en, de", ASK "*", false},
+        {"any as much", DE, ASK "en, de", ASK "de, *", false},
+        {"another kind of it", DE, ASK "en", ASK "de-AT", false},
+        {"nothing asked", DE, ASK "en, de", "", false},
+        {"no language of its own", "Vary: Accept-Language", ASK "en, de",
+         ASK "de", false},
+        {"two languages", "Vary: Accept-Language\nContent-Language: de, en",
+         ASK "en, de", ASK "de", false},
+        {"two lines", DE "\nContent-Language: en", ASK "en, de", ASK "de",
+         false},
+        {"not by language", "Vary: Foo\nContent-Language: de", "Foo: 1",
+         "Foo: 1\n" ASK "de", false},
+        {"no Vary", "Content-Language: de", "", ASK "de", false},
+        {"and by another field",
+         "Vary: Foo, Accept-Language\nContent-Language: de",
+         "Foo: 1\n" ASK "en, de", "Foo: 1\n" ASK "de", true},
+        {"which is another", "Vary: Foo, Accept-Language\nContent-Language: de",
+         "Foo: 1\n" ASK "en, de", "Foo: 2\n" ASK "de", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fields response = fields_of_text(rows[i].response);
+        struct fields stored = fields_of_text(rows[i].stored);
+        struct fields asked = fields_of_text(rows[i].asked);
+        struct vary *vary =
+            vary_kind(&response) == VARY_SOME
+                ? vary_new(&response, &stored, &vary_codings_default)
+                : NULL;
+
+        if (vary_match_language(vary, &asked, &response) != rows[i].want)
+            fail_msg("%s", rows[i].what);
+        vary_free(&vary);
+        fields_fini(&response);
+        fields_fini(&stored);
+        fields_fini(&asked);
+    }
+}
+
+static void
 matches(void **state)
 {
     static const struct {
@@ -378,9 +437,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_kinds),       cmocka_unit_test(matches),
-        cmocka_unit_test(normalises),        cmocka_unit_test(has_few_variants),
-        cmocka_unit_test(keeps_its_codings), cmocka_unit_test(shows_and_copies),
+        cmocka_unit_test(knows_kinds),
+        cmocka_unit_test(matches),
+        cmocka_unit_test(normalises),
+        cmocka_unit_test(has_few_variants),
+        cmocka_unit_test(matches_languages),
+        cmocka_unit_test(keeps_its_codings),
+        cmocka_unit_test(shows_and_copies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,42 @@ test_variants_used_stay(void **state)
     store_free(&store);
 }
 
+static bool
+is_y(const struct object *object, const struct fields *request)
+{
+    struct fields y = {0};
+
+    fields_add(&y, SPAN("X-Kind"), SPAN("y"));
+    bool fits = request == NULL && vary_match(object->vary, &y);
+
+    fields_fini(&y);
+    return fits;
+}
+
+static void
+test_find_by(void **state)
+{
+    struct store *store = store_new(MIB, 0);
+    struct test_key key;
+    (void)state;
+
+    test_key_set(&key, 1);
+    assert_null(store_find_by(store, &key.key, is_y, NULL));
+    test_insert(store,
+                &(struct test_spec){
+                    .number = 1, .vary = "X-Kind", .value = "x", .sent_ns = 9});
+    test_insert(store,
+                &(struct test_spec){
+                    .number = 2, .vary = "X-Kind", .value = "y", .sent_ns = 9});
+    assert_null(store_find_by(store, &key.key, is_y, NULL));
+    test_insert(store,
+                &(struct test_spec){
+                    .number = 1, .vary = "X-Kind", .value = "y", .sent_ns = 2});
+    test_insert(store, &(struct test_spec){.number = 1, .sent_ns = 3});
+    assert_int_equal(store_find_by(store, &key.key, is_y, NULL)->sent_ns, 3);
+    store_free(&store);
+}
+
 /* ---- replacing and removing ---- */
 
 static void
@@ -547,6 +583,7 @@ main(void)
         cmocka_unit_test(test_hits_count_to_three),
         cmocka_unit_test(test_variants_bounded),
         cmocka_unit_test(test_variants_used_stay),
+        cmocka_unit_test(test_find_by),
         cmocka_unit_test(test_replace_shares_body),
         cmocka_unit_test(test_replace_other_vary),
         cmocka_unit_test(test_replace_when_old_is_out),
