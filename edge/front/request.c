@@ -219,6 +219,9 @@ read_head(struct request *request, const char *method, const char *version)
         refuse(request, 400, why);
         return;
     }
+    /* What the origin will not be sent must not count as sent, for Vary or in
+     * a key: the answer would be kept for those who do send it. */
+    fields_remove_nominated(&request->fields);
     if (head_size(request) > request->worker->max_head) {
         refuse(request, 431,
                "the request's head is over limits.request_header_bytes");

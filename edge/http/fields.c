@@ -285,8 +285,8 @@ remove_named(struct fields *fields, struct span *options, size_t count)
     fields->count = kept;
 }
 
-static void
-remove_nominated(struct fields *fields)
+void
+fields_remove_nominated(struct fields *fields)
 {
     struct member_cursor cursor = {0};
     struct span *options = NULL;
@@ -311,7 +311,7 @@ fields_remove_hop_by_hop(struct fields *fields)
 {
     size_t kept = 0;
 
-    remove_nominated(fields);
+    fields_remove_nominated(fields);
     for (size_t i = 0; i < fields->count; i++) {
         if (!name_in(fields->list[i].name, hop_names, ARRAY_LEN(hop_names)))
             fields->list[kept++] = fields->list[i];

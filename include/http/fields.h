@@ -38,6 +38,8 @@ void fields_remove(struct fields *fields, struct span name);
  * an end-to-end field which we need to be right (Cache-Control, Host,
  * Content-Length, Vary, Set-Cookie, Age and the like) is not obeyed. */
 void fields_remove_hop_by_hop(struct fields *fields);
+/* Of these, only what Connection names; Connection itself stays. */
+void fields_remove_nominated(struct fields *fields);
 
 /* The first value of this name, or a span with ptr NULL. */
 struct span fields_get(const struct fields *fields, struct span name);

@@ -158,6 +158,24 @@ test_hop_by_hop(void **state)
     fields_fini(&fields);
 }
 
+static void
+test_nominated(void **state)
+{
+    static const char *const names[] = {"TE", "x-hop", "Cookie", "X-Kept"};
+    static const char *const want[] = {"Connection", "TE", "Cookie", "X-Kept"};
+    struct fields fields = {0};
+
+    (void)state;
+    add(&fields, "Connection", "X-Hop, close, Cookie");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        add(&fields, names[i], "v");
+    fields_remove_nominated(&fields);
+    assert_int_equal(fields.count, ARRAY_LEN(want));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++)
+        assert_span(fields.list[i].name, want[i]);
+    fields_fini(&fields);
+}
+
 /* Thousands of options against thousands of fields end soon. */
 static void
 test_hop_by_hop_many(void **state)
@@ -270,6 +288,7 @@ main(void)
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_hop_by_hop),
         cmocka_unit_test(test_hop_by_hop_many),
+        cmocka_unit_test(test_nominated),
         cmocka_unit_test(test_pack),
         cmocka_unit_test(test_pack_empty),
         cmocka_unit_test(test_syntax),
