@@ -33,11 +33,24 @@ is_kept(struct span name)
 
 /* ---- which fields of the 304 count ---- */
 
+/* A tag that was weak for these bytes stays so: a 304 that has lost the W/, as
+ * of an origin that compresses the bodies it sends, proves nothing of them. */
+static bool
+would_strengthen(const struct fields *stored, const struct fields *from_304)
+{
+    struct span ours = fields_get(stored, SPAN("ETag"));
+    struct span theirs = fields_get(from_304, SPAN("ETag"));
+
+    return !etag_is_strong(ours) && etag_is_strong(theirs) &&
+           etag_weak_equal(ours, theirs);
+}
+
 static void
 select_news(const struct fields *stored, const struct fields *from_304,
             struct fields *news)
 {
     bool cookies = fields_has(stored, SPAN("Set-Cookie"));
+    bool weak = would_strengthen(stored, from_304);
     size_t kept = 0;
 
     fields_add_all(news, from_304);
@@ -46,7 +59,8 @@ select_news(const struct fields *stored, const struct fields *from_304,
         struct span name = news->list[i].name;
 
         if (!is_kept(name) &&
-            (cookies || !span_eq_nocase(name, SPAN("Set-Cookie"))))
+            (cookies || !span_eq_nocase(name, SPAN("Set-Cookie"))) &&
+            (!weak || !span_eq_nocase(name, SPAN("ETag"))))
             news->list[kept++] = news->list[i];
     }
     news->count = kept;
