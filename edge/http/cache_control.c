@@ -198,26 +198,42 @@ apply(struct cache_control *out, const struct directive *directive,
     }
 }
 
-/* What a member that is no directive by its form may still restrict: each
- * part between commas counts by the word it begins with. Nothing here makes a
- * response fresher or more widely shared. */
+/* Between the words of a malformed member: what is written in place of a comma,
+ * an opening quote, a space of another character set. */
+static bool
+sets_apart(char c)
+{
+    return c == ',' || c == ';' || c == ' ' || c == '\t' || c == '"' ||
+           (unsigned char)c >= 0x80;
+}
+
+static void
+apply_word(struct cache_control *out, struct span word)
+{
+    const struct directive *directive = find(word);
+
+    if (directive != NULL && directive->kind != PERMITS &&
+        directive->kind != ASKS)
+        apply(out, directive, directive->kind == LISTS ? SPAN_NONE : SPAN(""));
+}
+
+/* What a member that is no directive by its form ("max-age=60; private") may
+ * still restrict: by each word in it. Nothing here makes a response fresher or
+ * more widely shared. */
 static void
 apply_malformed(struct cache_control *out, struct span member)
 {
-    struct span part;
+    size_t start = 0;
 
-    while (span_split(&member, ',', &part)) {
-        size_t end = 0;
+    while (start < member.len) {
+        size_t end = start;
 
-        part = span_trim(part);
-        while (end < part.len && token_char(part.ptr[end]))
+        while (end < member.len && token_char(member.ptr[end]))
             end++;
-        const struct directive *directive = find(span_sub(part, 0, end));
-
-        if (directive != NULL && directive->kind != PERMITS &&
-            directive->kind != ASKS)
-            apply(out, directive,
-                  directive->kind == LISTS ? SPAN_NONE : SPAN(""));
+        apply_word(out, span_sub(member, start, end));
+        while (end < member.len && !sets_apart(member.ptr[end]))
+            end++;
+        start = end + 1;
     }
 }
 
