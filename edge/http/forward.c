@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "http/fields_internal.h"
+#include "http/node.h"
 
 #define NAME(literal)                                                          \
     {                                                                          \
@@ -35,7 +36,9 @@ static const struct span replaced_names[] = {
 static const struct span unkeyed_prefixes[] = {
     NAME("X-Forwarded-"),  NAME("X-Forward-"), NAME("X-Original-"),
     NAME("X-Rewrite-"),    NAME("X-HTTP-"),    NAME("X-Override-"),
-    NAME("X-Middleware-"), NAME("X-Invoke-"),
+    NAME("X-Middleware-"), NAME("X-Invoke-"),  NAME("X-Envoy-"),
+    NAME("X-ARR-"),        NAME("WL-Proxy-"),  NAME("CloudFront-"),
+    NAME("Fastly-"),
 };
 
 static const struct span unkeyed_names[] = {
@@ -44,6 +47,10 @@ static const struct span unkeyed_names[] = {
     NAME("X-Backend-Host"),
     NAME("X-Proxy-Host"),
     NAME("X-Proxy-URL"),
+    NAME("Proxy-Host"),
+    NAME("X-Script-Name"),
+    NAME("X-Matched-Path"),
+    NAME("X-Now-Route-Matches"),
     NAME("X-Scheme"),
     NAME("X-Url-Scheme"),
     NAME("X-URL"),
@@ -58,7 +65,9 @@ static const struct span unkeyed_names[] = {
     NAME("True-Client-IP"),
     NAME("Client-IP"),
     NAME("CF-Connecting-IP"),
-    NAME("Fastly-Client-IP"),
+    NAME("CF-Connecting-IPv6"),
+    NAME("CF-Visitor"),
+    NAME("CF-IPCountry"),
     NAME("Front-End-Https"),
     NAME("Base-Url"),
     NAME("Request-Uri"),
@@ -145,11 +154,12 @@ request_field_passes(struct span name, const struct forward_context *context)
     return !context->shared || is_passing(name, context) || !is_unkeyed(name);
 }
 
-/* Whether the client's Forwarded is sent on with all that it says. */
+/* Whether the client's field is sent on with all that it says; else only with
+ * who stood between, by address. */
 static bool
-forwarded_passes(const struct forward_context *context)
+passes_whole(struct span name, const struct forward_context *context)
 {
-    return !context->shared || is_passing(SPAN("Forwarded"), context);
+    return !context->shared || is_passing(name, context);
 }
 
 bool
@@ -179,15 +189,18 @@ value_from(const struct buf *scratch, size_t start)
     return span_sub(buf_span(scratch), start, scratch->len);
 }
 
-/* The client's value of this list field, ready for ours to follow. */
+/* The client's value of this list field, ready for ours to follow; of it only
+ * the nodes if the rest is not to pass. */
 static void
-begin_list(const struct fields *in, struct span name, struct buf *scratch)
+begin_list(const struct fields *in, struct span name, bool nodes_only,
+           struct buf *scratch)
 {
     struct member_cursor cursor = {0};
     struct span member;
 
     while (fields_next_member(in, name, &cursor, &member)) {
-        if (!quotes_closed(member) || !field_value_valid(member))
+        if (!quotes_closed(member) || !field_value_valid(member) ||
+            (nodes_only && !node_valid(member)))
             continue;
         buf_add_span(scratch, member);
         buf_add_text(scratch, ", ");
@@ -200,7 +213,7 @@ add_via(const struct fields *in, bool http11, struct span pseudonym,
 {
     size_t start = scratch->len;
 
-    begin_list(in, SPAN("Via"), scratch);
+    begin_list(in, SPAN("Via"), false, scratch);
     buf_add_text(scratch, http11 ? "1.1 " : "1.0 ");
     buf_add_span(scratch, pseudonym);
     fields_add(out, SPAN("Via"), value_from(scratch, start));
@@ -208,11 +221,11 @@ add_via(const struct fields *in, bool http11, struct span pseudonym,
 
 static void
 add_member(const struct fields *in, struct span name, struct span ours,
-           struct buf *scratch, struct fields *out)
+           bool nodes_only, struct buf *scratch, struct fields *out)
 {
     size_t start = scratch->len;
 
-    begin_list(in, name, scratch);
+    begin_list(in, name, nodes_only, scratch);
     buf_add_span(scratch, ours);
     fields_add(out, name, value_from(scratch, start));
 }
@@ -242,6 +255,17 @@ next_pair(struct span *element, struct span *pair)
     return true;
 }
 
+/* "for" or "by", and a node. */
+static bool
+names_node(struct span name, struct span value)
+{
+    if (value.len > 1 && value.ptr[0] == '"')
+        value = span_sub(value, 1, value.len - 1);
+    return (span_eq_nocase(name, SPAN("for")) ||
+            span_eq_nocase(name, SPAN("by"))) &&
+           node_valid(value);
+}
+
 /* Copies an element, less what the client may not say. False: nothing left. */
 static bool
 copy_element(struct span element, bool keep_all, struct buf *scratch)
@@ -254,8 +278,8 @@ copy_element(struct span element, bool keep_all, struct buf *scratch)
 
         if (!token_valid(name) || name.len == pair.len || !quotes_closed(pair))
             continue;
-        if (!keep_all && !span_eq_nocase(name, SPAN("for")) &&
-            !span_eq_nocase(name, SPAN("by")))
+        if (!keep_all &&
+            !names_node(name, span_sub(pair, name.len + 1, pair.len)))
             continue;
         if (any)
             buf_add_char(scratch, ';');
@@ -286,12 +310,13 @@ static void
 add_forwarded(const struct fields *in, const struct forward_context *context,
               struct buf *scratch, struct fields *out)
 {
+    bool keep_all = passes_whole(SPAN("Forwarded"), context);
     size_t start = scratch->len;
     struct member_cursor cursor = {0};
     struct span element;
 
     while (fields_next_member(in, SPAN("Forwarded"), &cursor, &element)) {
-        if (copy_element(element, forwarded_passes(context), scratch))
+        if (copy_element(element, keep_all, scratch))
             buf_add_text(scratch, ", ");
     }
     buf_add_text(scratch, "for=");
@@ -322,7 +347,7 @@ add_capability(struct span name, struct buf *scratch, struct fields *out)
 
     if (name.len == 0)
         return;
-    begin_list(out, CAPABILITY, scratch);
+    begin_list(out, CAPABILITY, false, scratch);
     buf_add_span(scratch, name);
     buf_add_text(scratch, "=\"Surrogate/1.0\"");
     fields_remove(out, CAPABILITY);
@@ -419,10 +444,12 @@ forward_request(const struct fields *in, const struct forward_context *context,
         fields_add(out, SPAN("Host"), context->host);
     add_via(in, context->http11, context->pseudonym, scratch, out);
     if (context->client.len > 0)
-        add_member(in, SPAN("X-Forwarded-For"), context->client, scratch, out);
+        add_member(in, SPAN("X-Forwarded-For"), context->client,
+                   !passes_whole(SPAN("X-Forwarded-For"), context), scratch,
+                   out);
     fields_add(out, SPAN("X-Forwarded-Proto"), context->scheme);
     add_forwarded(in, context, scratch, out);
-    add_member(in, SPAN("CDN-Loop"), context->pseudonym, scratch, out);
+    add_member(in, SPAN("CDN-Loop"), context->pseudonym, false, scratch, out);
     add_capability(context->surrogate, scratch, out);
     CHECK(scratch->data == before);
 }

@@ -17,9 +17,9 @@ struct forward_context {
     /* The answer may be given to others: what could change it without being
      * part of the key is left out. Those are the fields that programs are
      * known to build answers from (X-Forwarded-Host, X-Original-URL, method
-     * overrides, other addresses of the client and the like), the host and
-     * proto of the client's Forwarded, and every name with '_', which an
-     * origin behind CGI takes for another field. */
+     * overrides, other addresses of the client and the like), of the client's
+     * Forwarded and X-Forwarded-For what names no node, and every name with
+     * '_', which an origin behind CGI takes for another field. */
     bool shared;
     /* Names that go through all the same, as they are written: because the key
      * has them, or the operator says so. */

@@ -158,6 +158,16 @@ static const char *const unkeyed[] = {
     "X-Accel-Mapping",
     "X-Middleware-Prefetch",
     "X-Invoke-Path",
+    "X-Script-Name",
+    "X-Matched-Path",
+    "X-Now-Route-Matches",
+    "X-Envoy-Original-Path",
+    "X-ARR-SSL",
+    "WL-Proxy-SSL",
+    "CloudFront-Forwarded-Proto",
+    "CF-Visitor",
+    "Fastly-SSL",
+    "Proxy-Host",
     "Surrogate-Capability",
     "X_Forwarded_Host",
     "x_device",
@@ -204,9 +214,9 @@ static void
 test_passing(void **state)
 {
     static const struct span names[] = {
-        {"x-forwarded-host", 16}, {"x-device", 8}, {"host", 4},
-        {"atlas-peer", 10},       {"proxy", 5},    {"connection", 10},
-        {"forwarded", 9}};
+        {"x-forwarded-host", 16}, {"x-device", 8},        {"host", 4},
+        {"atlas-peer", 10},       {"proxy", 5},           {"connection", 10},
+        {"forwarded", 9},         {"x-forwarded-for", 15}};
     struct forward_context passes = context;
     struct fields in = {0};
     struct fields out = {0};
@@ -223,9 +233,11 @@ test_passing(void **state)
     add(&in, "Proxy", "evil");
     add(&in, "Connection", "close");
     add(&in, "Forwarded", "for=1.2.3.4;host=front");
+    add(&in, "X-Forwarded-For", "a.example");
     forward_request(&in, &passes, &out, &scratch);
     assert_int_equal(out.count, 7);
     assert_field(&out, "X-Forwarded-Host", "a");
+    assert_field(&out, "X-Forwarded-For", "a.example, 192.0.2.1");
     assert_field(&out, "Host", "www.example");
     assert_field(&out, "Forwarded",
                  "for=1.2.3.4;host=front, "
@@ -284,6 +296,9 @@ test_appended(void **state)
          {"1.2.3.4 ,, 5.6.7.8"},
          "1.2.3.4, 5.6.7.8, 192.0.2.1"},
         {"X-Forwarded-For", {"\"1.2.3.4"}, "192.0.2.1"},
+        {"X-Forwarded-For",
+         {"<script>, 1.2.3.4:80, evil.example", "[2001:db8::2], unknown"},
+         "1.2.3.4:80, [2001:db8::2], unknown, 192.0.2.1"},
         {"X-Forwarded-Proto", {"https"}, "http"},
         {"CDN-Loop", {"a; v=\"1,2\"", "b"}, "a; v=\"1,2\", b, edge1"},
         {"CDN-Loop", {"a, \"open"}, "a, edge1"},
@@ -294,8 +309,11 @@ test_appended(void **state)
          {"host=evil, By=\"[::1]\" ; for=_x, for"},
          "By=\"[::1]\";for=_x, for=192.0.2.1;host=www.example;proto=http"},
         {"Forwarded",
-         {"for=\"a;b,c", "for=ok"},
-         "for=ok, for=192.0.2.1;host=www.example;proto=http"},
+         {"for=evil.example;by=\"<b>\", for=\"[::1]:80\""},
+         "for=\"[::1]:80\", for=192.0.2.1;host=www.example;proto=http"},
+        {"Forwarded",
+         {"for=\"a;b,c", "for=_ok"},
+         "for=_ok, for=192.0.2.1;host=www.example;proto=http"},
     };
     struct fields in = {0};
     struct fields out = {0};
@@ -327,7 +345,9 @@ test_contexts(void **state)
 
     (void)state;
     add(&in, "Forwarded", "for=1.2.3.4;host=front");
+    add(&in, "X-Forwarded-For", "a.example");
     forward_request(&in, &other, &out, &scratch);
+    assert_field(&out, "X-Forwarded-For", "a.example, 2001:db8::1");
     assert_field(&out, "Forwarded",
                  "for=1.2.3.4;host=front, for=\"[2001:db8::1]\";"
                  "host=\"[::1]:8443\";proto=https");
