@@ -22,9 +22,23 @@ on_body(void *arg, const void *data, size_t len)
 
         memcpy(c->text + c->bytes, data, len < room ? len : room);
     }
-    if (c->check && !origin_pattern(c->bytes, data, len))
+    uint64_t offset = c->bytes;
+
+    if (c->versioned)
+        offset += c->response.first + origin_shift(c->version);
+    if (c->check && !origin_pattern(offset, data, len))
         c->wrong = true;
     c->bytes += len;
+}
+
+static void
+on_field(void *arg, const char *line)
+{
+    struct client *c = arg;
+
+    if (c->versioned && strncasecmp(line, "ETag:", 5) == 0 &&
+        sscanf(line + 5, " \"%llu-%llu\"", &c->key, &c->version) != 2)
+        c->version = c->key = 0;
 }
 
 static bool
@@ -65,7 +79,8 @@ exchange(struct client *c, const char *request, size_t len)
     char data[16384];
     bool any = false;
 
-    c->response = (struct response){.fn = on_body, .arg = c};
+    c->response = (struct response){.fn = on_body, .field = on_field, .arg = c};
+    c->response.head = strncmp(request, "HEAD ", 5) == 0;
     c->bytes = 0;
     c->wrong = false;
     memset(c->text, 0, sizeof(c->text));

@@ -11,6 +11,7 @@ struct client {
     int fd;            /* -1: none yet */
     bool fresh;        /* nothing was answered on this connection yet */
     bool check;        /* the body must be the origin's pattern */
+    bool versioned;    /* that of the version that the ETag names */
     uint32_t pause_us; /* between two reads: a slow reader */
     struct response response;
     uint64_t bytes;
@@ -19,7 +20,7 @@ struct client {
     /* counts */
     uint64_t requests;
     uint64_t reconnects; /* a kept connection had been closed meanwhile */
-    /* what the last line of a small body said */
+    /* what the last line of a small body said, or the ETag ("KEY-VERSION") */
     unsigned long long version, key, serial;
 };
 

@@ -52,6 +52,8 @@ driver_conf(struct buf *out, const char *name, unsigned variant)
     buf_printf(out,
                "{\"name\": \"strict\", \"origin\": \"web\", \"match\": "
                "{\"path\": \"/cp/*\"}, \"consistency\": \"cp\"},\n"
+               "{\"name\": \"parts\", \"origin\": \"web\", \"match\": "
+               "{\"path\": \"/part/*\"}, \"partial\": \"store\"},\n"
                "{\"name\": \"all\", \"origin\": \"web\", \"purge\": true, "
                "\"ttl\": {\"max_stale\": \"%us\"}}]}\n",
                10 + variant);
@@ -166,7 +168,7 @@ static const struct scenario {
 } scenarios[] = {
     {"coalesce", scenario_coalesce}, {"purge", scenario_purge},
     {"reload", scenario_reload},     {"shutdown", scenario_shutdown},
-    {"peers", scenario_peers},
+    {"peers", scenario_peers},       {"parts", scenario_parts},
 };
 
 static bool

@@ -70,5 +70,6 @@ void scenario_purge(void);
 void scenario_reload(void);
 void scenario_shutdown(void);
 void scenario_peers(void);
+void scenario_parts(void);
 
 #endif

@@ -66,6 +66,12 @@ origin_pattern(uint64_t offset, const void *data, size_t len)
     return true;
 }
 
+uint64_t
+origin_shift(uint64_t version)
+{
+    return version * 37;
+}
+
 uint32_t
 origin_asked(size_t key)
 {
@@ -294,11 +300,87 @@ answer_small(struct asking *a, uint64_t version)
     return send_all(a->fd, text, (size_t)n);
 }
 
+/* The value of a field, to the end of its line; NULL: none. */
+static const char *
+field_of(const struct asking *a, const char *name)
+{
+    const char *at = strcasestr(a->head, name);
+
+    return at == NULL || at > a->head + a->head_len ? NULL : at + strlen(name);
+}
+
+/* "A-B", "A-", "-N". */
+static void
+range_of(const char *text, uint64_t len, uint64_t *first, uint64_t *last)
+{
+    char *end;
+    uint64_t number = strtoull(text + (*text == '-'), &end, 10);
+
+    *last = len - 1;
+    *first = *text == '-' ? len - (number < len ? number : len) : number;
+    if (*text != '-' && end[1] >= '0' && end[1] <= '9' &&
+        strtoull(end + 1, NULL, 10) < len)
+        *last = strtoull(end + 1, NULL, 10);
+}
+
+static bool
+answer_part(struct asking *a, uint64_t version)
+{
+    char etag[64];
+    char head[1024];
+    uint64_t first = 0;
+    uint64_t last = a->body_len - 1;
+    const char *range = field_of(a, "\r\nRange: bytes=");
+    const char *if_range = field_of(a, "\r\nIf-Range: ");
+    bool post = strncmp(a->head, "POST ", 5) == 0;
+    int target = (int)strcspn(a->head + 5, " ");
+
+    snprintf(etag, sizeof(etag), "\"%zu-%llu\"", a->key,
+             (unsigned long long)version);
+    if (range != NULL &&
+        (if_range == NULL || strncmp(if_range, etag, strlen(etag)) == 0))
+        range_of(range, a->body_len, &first, &last);
+    bool whole = first == 0 && last == a->body_len - 1;
+    bool same = !post && not_modified(a, etag);
+    int n = snprintf(head, sizeof(head),
+                     "HTTP/1.1 %s\r\nContent-Length: %llu\r\nETag: %s\r\n"
+                     "Cache-Control: max-age=600\r\n",
+                     same    ? "304 Not Modified"
+                     : whole ? "200 OK"
+                             : "206 Partial Content",
+                     (unsigned long long)(last - first + 1), etag);
+
+    if (!same && !whole)
+        n += snprintf(head + n, sizeof(head) - (size_t)n,
+                      "Content-Range: bytes %llu-%llu/%llu\r\n",
+                      (unsigned long long)first, (unsigned long long)last,
+                      (unsigned long long)a->body_len);
+    if (post)
+        n += snprintf(head + n, sizeof(head) - (size_t)n,
+                      "Content-Location: %.*s\r\n", target, a->head + 5);
+    n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n");
+    if (!send_all(a->fd, head, (size_t)n))
+        return false;
+    if (same || strncmp(a->head, "HEAD ", 5) == 0)
+        return true;
+    uint64_t at = (first + origin_shift(version)) % PERIOD;
+    uint64_t half = (last - first + 1) / 2;
+
+    CHECK(last - first + 1 <= PIECE);
+    if (!send_all(a->fd, pattern + at, (size_t)half))
+        return false;
+    load_sleep_us(load_random(a->pause));
+    at = (at + half) % PERIOD;
+    return send_all(a->fd, pattern + at, (size_t)(last - first + 1 - half));
+}
+
 /* The version is read before the answer waits: what comes late is old. */
 static bool
 answer(struct asking *a)
 {
-    bool put = strncmp(a->head, "PUT ", 4) == 0;
+    bool part = strcmp(a->kind, "part") == 0;
+    bool put = strncmp(a->head, "PUT ", 4) == 0 ||
+               (part && strncmp(a->head, "POST ", 5) == 0);
     uint64_t version = put ? origin_bump(a->key) : origin_version(a->key);
 
     atomic_fetch_add(&requests, 1);
@@ -306,6 +388,8 @@ answer(struct asking *a)
     load_sleep_us(load_random(a->hold));
     if (strcmp(a->kind, "big") == 0 || strcmp(a->kind, "stream") == 0)
         return answer_big(a, a->kind[0] == 'b');
+    if (part && strncmp(a->head, "PUT ", 4) != 0)
+        return answer_part(a, version);
     return answer_small(a, version);
 }
 

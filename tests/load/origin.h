@@ -10,6 +10,9 @@
  *   /private/N  not to be shared
  *   /big/N      cacheable generated content of `len` bytes, with an ETag
  *   /stream/N   the same, not to be stored
+ *   /part/N     cacheable content of `len` bytes, that of version N's counter;
+ *               ranges, If-Range, If-None-Match, HEAD; PUT counts the version
+ *               up, POST too, and gives what a GET would
  *
  * Parameters: hold (the answer waits up to so many us), len, pause (us between
  * two pieces of a body of 64 KiB each). A body begins with a line
@@ -38,6 +41,9 @@ uint64_t origin_bump(size_t key);
 
 /* Whether these bytes are the generated content at `offset`. */
 bool origin_pattern(uint64_t offset, const void *data, size_t len);
+
+/* Where the pattern begins in a version's content. */
+uint64_t origin_shift(uint64_t version);
 
 /* For all: uniform in [0, below). */
 uint32_t load_random(uint32_t below);
