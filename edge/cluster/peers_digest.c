@@ -126,6 +126,12 @@ static const struct fetch_ops digest_ops = {
     .on_done = on_done,
 };
 
+const struct fetch_ops *
+peers_digest_ops(void)
+{
+    return &digest_ops;
+}
+
 /* One that is down is not asked: peers_digest_soon comes when it is back. */
 static void
 pull(void *arg)

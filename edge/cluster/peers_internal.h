@@ -168,6 +168,8 @@ void peers_digest_start(struct peer *peer);
 /* Once the peer is up. */
 void peers_digest_soon(struct peer *peer);
 void peers_digest_stop(struct peer *peer);
+/* What takes one in: for tests. */
+const struct fetch_ops *peers_digest_ops(void);
 
 /* ---- our own digest (peers_own.c) ---- */
 struct peers_own *peers_own_new(struct loop *loop, const struct bloom *bloom,
