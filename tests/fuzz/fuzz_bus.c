@@ -52,12 +52,32 @@ try_reply(const redisReply *reply)
     CHECK(sum < SIZE_MAX);
 }
 
+/* This hiredis makes room for as many elements as an array announces. */
+static bool
+announces_much(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        struct span number = span_sub(text, i + 1, text.len);
+        uint64_t elements;
+
+        if (text.ptr[i] != '*' || span_starts(number, SPAN("-")))
+            continue;
+        number = span_sub(number, 0, span_find(number, '\r', 0));
+        if (!span_u64(number, UINT64_MAX, &elements) || elements > 4096)
+            return true;
+    }
+    return false;
+}
+
 static void
 try_answers(const char *text, size_t len)
 {
-    redisReader *reader = redisReaderCreate();
+    redisReader *reader;
     void *reply = NULL;
 
+    if (announces_much((struct span){text, len}))
+        return;
+    reader = redisReaderCreate();
     redisReaderFeed(reader, text, len);
     while (redisReaderGetReply(reader, &reply) == REDIS_OK && reply != NULL) {
         try_reply(reply);

@@ -26,7 +26,9 @@ apply(const struct inval_entry *entry)
     struct inval *inval = inval_new((size_t)1 << 20);
     struct hash128 tags[2] = {inval_tag_hash(entry->value)};
     struct inval_subject subject = {
-        .host = entry->host.len > 0 ? entry->host : SPAN("any"),
+        .host = entry->kind == INVAL_TAG || entry->kind == INVAL_ALL
+                    ? SPAN("any")
+                    : entry->host,
         .path = entry->value.len > 0 ? entry->value : SPAN("/"),
         .tags = tags,
         .tag_count = 2,
