@@ -20,6 +20,8 @@
 #include "http/forward.h"
 #include "http/guard.h"
 #include "http/key.h"
+#include "http/max_forwards.h"
+#include "http/node.h"
 #include "http/range.h"
 #include "http/target.h"
 
@@ -108,6 +110,18 @@ try_normal(const struct fields *sent, struct span name, struct buf *scratch)
     CHECK(span_eq(buf_span(scratch), fields_get(sent, name)));
 }
 
+/* Of what a client wrote there, nothing but nodes. */
+static void
+try_nodes(const struct fields *sent)
+{
+    struct member_cursor cursor = {0};
+    struct span member;
+
+    CHECK(fields_count(sent, SPAN("X-Forwarded-For")) == 1);
+    while (fields_next_member(sent, SPAN("X-Forwarded-For"), &cursor, &member))
+        CHECK(node_valid(member));
+}
+
 static void
 try_forward(const struct fields *request, const struct fields *stored,
             struct buf *scratch)
@@ -134,6 +148,7 @@ try_forward(const struct fields *request, const struct fields *stored,
     for (size_t i = 0; i < out.count; i++)
         CHECK(span_find(out.list[i].name, '_', 0) == out.list[i].name.len);
     CHECK(fields_count(&out, SPAN("Surrogate-Capability")) == 1);
+    try_nodes(&out);
     struct buf normal = {0};
 
     try_normal(&out, SPAN("Accept-Encoding"), &normal);
@@ -145,6 +160,38 @@ try_forward(const struct fields *request, const struct fields *stored,
         CHECK(field_value_valid(out.list[i].value));
     }
     fields_fini(&out);
+}
+
+/* Whatever a Location says: nothing, or a URL that is the same once more. */
+static void
+try_references(const struct target *base, const struct fields *stored)
+{
+    struct buf url = {0};
+    struct buf again = {0};
+    struct target target;
+
+    for (size_t i = 0; i < stored->count; i++) {
+        buf_clear(&url);
+        buf_clear(&again);
+        if (!target_resolve(base, stored->list[i].value, &url)) {
+            CHECK(url.len == 0);
+            continue;
+        }
+        CHECK(target_parse_url(buf_span(&url), &target) == NULL);
+        CHECK(target_resolve(base, buf_span(&url), &again));
+        CHECK(span_eq_nocase(buf_span(&url), buf_span(&again)));
+    }
+    buf_fini(&url);
+    buf_fini(&again);
+}
+
+static void
+try_max_forwards(struct span method, const struct fields *request)
+{
+    uint64_t left = 0;
+
+    if (max_forwards_of(method, request, &left) == MAX_FORWARDS_LEFT)
+        CHECK(left <= MAX_FORWARDS_MAX);
 }
 
 static void
@@ -167,6 +214,7 @@ try_fields(struct span method, const struct fields *request,
     (void)content_range_parse(fields_get(stored, SPAN("Content-Range")),
                               &content);
     try_forward(request, stored, scratch);
+    try_max_forwards(method, request);
     (void)error_wants_problem(request);
     buf_clear(scratch);
     cache_status_append(stored, &status, scratch);
@@ -197,8 +245,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_fields(method, &request, &stored, &scratch);
     if (guard_request(method, !span_eq(line, SPAN("HTTP/1.0")), &request,
                       &guard) == NULL &&
-        target_parse(raw, method, guard.host, SPAN("http"), &target) == NULL)
+        target_parse(raw, method, guard.host, SPAN("http"), &target) == NULL) {
         try_keys(&target, &request, &scratch);
+        try_references(&target, &stored);
+    }
     fields_fini(&request);
     fields_fini(&stored);
     buf_fini(&scratch);
