@@ -246,6 +246,8 @@ bool fill_private_to_all(const struct fill *fill);
 /* Lets joiners have the response, or lets them go: nobody is kept waiting for
  * nothing. */
 void fill_settle_sharing(struct fill *fill);
+/* Not more than FILL_HEAD_MAX; one that a 304 adds to may grow beyond. */
+bool fill_head_fits(const struct fields *fields);
 /* The response is of no use: asks anew, for all of it. */
 void fill_ask_whole(struct fill *fill);
 /* Takes room for a body of this length; false: there is none. */

@@ -260,6 +260,12 @@ why_not_resume(const struct fill *fill, const struct fetch_head *head,
     return NULL;
 }
 
+bool
+fill_head_fits(const struct fields *fields)
+{
+    return forward_size(fields) <= FILL_HEAD_MAX;
+}
+
 static const char *
 why_refused(const struct fill *fill, const struct fetch_head *head,
             const struct fields *fields)
@@ -267,7 +273,7 @@ why_refused(const struct fill *fill, const struct fetch_head *head,
     struct span age = fields_get(fields, SPAN("Age"));
     uint64_t age_s = 0;
 
-    if (forward_size(fields) > FILL_HEAD_MAX)
+    if (!fill_head_fits(fields))
         return "the response's header section is over 16 KiB";
     if (fill->cp && age.ptr != NULL &&
         (!span_u64(age, UINT64_MAX, &age_s) || age_s > 0))

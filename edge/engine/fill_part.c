@@ -120,7 +120,7 @@ fill_prefix_judge(struct fill *fill, const struct fetch_head *head,
     range_part_fields(whole);
     fill_tags_update(fill, prefix, whole);
     fill_caching(fill, 200, whole, &fill->caching);
-    if (!fill->caching.storable ||
+    if (!fill->caching.storable || !fill_head_fits(whole) ||
         !fill_reserve_whole(fill, prefix->part->complete))
         return false;
     if (prefix->position < fill->answer_position)

@@ -104,6 +104,11 @@ fill_judge_not_modified(struct fill *fill, const struct fields *fields)
         return;
     }
     update_fields(stored, fields, &updated);
+    if (!fill_head_fits(&updated)) {
+        fields_fini(&updated);
+        fill_ask_whole(fill);
+        return;
+    }
     fill_tags_update(fill, fill->base, &updated);
     fill_search_key(fill, &updated);
     fill_caching(fill, fill_status_kept(fill, fill->base->status), &updated,
@@ -161,9 +166,9 @@ freshen(struct fill *fill, struct object *stored,
     update_fields(pack_fields(stored->fields), from_head, &updated);
     fill_tags_update(fill, stored, &updated);
     caching_of_get(fill, &updated, pack_fields(fill->request), &caching);
-    bool tags_refused = fill_tags_refusal(fill) != NULL;
+    bool refused = fill_tags_refusal(fill) != NULL || !fill_head_fits(&updated);
 
-    if (caching.storable && !tags_refused) {
+    if (caching.storable && !refused) {
         struct object *object =
             updated_object(fill, stored, &updated, &caching);
 
@@ -171,7 +176,7 @@ freshen(struct fill *fill, struct object *stored,
     } else {
         /* Out with it, unless only this request forbids storing. */
         caching_of_get(fill, &updated, &none, &caching);
-        if (!caching.storable || tags_refused)
+        if (!caching.storable || refused)
             store_remove(store, stored);
     }
     fields_fini(&updated);
