@@ -177,7 +177,8 @@ static const struct conf_option forward_options[] = {
      .doc = "Request header fields that reach the origin though they can "
             "change an answer that is then stored for all: `X-Forwarded-Host` "
             "and its kind, other addresses of the client, method overrides, "
-            "and names with `_`, which programs take for others. Those in "
+            "names with `_`, which programs take for others, and what names no "
+            "address in `X-Forwarded-For` and `Forwarded`. Those in "
             "`key.headers` do so anyway. Where nothing is stored (`pass`, "
             "POST) all of them do."},
 };
