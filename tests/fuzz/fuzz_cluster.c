@@ -1,8 +1,7 @@
 /*
  * What comes out of Redis and from other nodes, beside what fuzz_peer_auth
- * takes: entries of an invalidation stream, rows of the node table, and
- * positions. The first byte says which: 'e', an entry, as lines name=value;
- * 'm', a row, its key and its payload; else two positions, a line each.
+ * takes: entries of an invalidation stream, and positions. The first byte says
+ * which: 'e', an entry, as lines name=value; else two positions, a line each.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +11,6 @@
 #include "base/grace.h"
 #include "base/mem.h"
 #include "cluster/inval.h"
-#include "cluster/membership.h"
 #include "cluster/position.h"
 #include "cluster/purge.h"
 #include "cluster/stream_internal.h"
@@ -122,27 +120,6 @@ try_positions(struct span text)
     free(b);
 }
 
-/* What is good is written as it was read, and names no host but its own. */
-static void
-try_row(struct span text)
-{
-    size_t end = span_find(text, '\n', 0);
-    struct span in_key = span_sub(text, 0, end);
-    struct span in_payload = span_sub(text, end + 1, text.len);
-    struct membership_node node;
-    struct buf key = {0};
-    struct buf payload = {0};
-
-    if (!membership_parse(in_key, in_payload, &node))
-        return;
-    CHECK(membership_url_valid(span_of(node.url)));
-    membership_print(&node, &key, &payload);
-    CHECK(span_eq(buf_span(&key), in_key));
-    CHECK(span_eq(buf_span(&payload), in_payload));
-    buf_fini(&key);
-    buf_fini(&payload);
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -155,8 +132,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (size > 0 && data[0] == 'e')
         try_entry(span_sub(text, 1, size));
-    else if (size > 0 && data[0] == 'm')
-        try_row(span_sub(text, 1, size));
     else
         try_positions(text);
     grace_idle();

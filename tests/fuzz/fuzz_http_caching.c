@@ -95,25 +95,6 @@ try_tags(const struct fields *response)
         CHECK(tag.len > 0);
 }
 
-/* Tags as they go from node to node: what is read is written the same. */
-static void
-try_tag_lines(struct span text)
-{
-    struct fields tags = {0};
-    struct buf lines = {0};
-    struct fields again = {0};
-
-    if (tags_read(text, &tags)) {
-        tags_write(&tags, &lines);
-        CHECK(tags_read(buf_span(&lines), &again));
-        CHECK(again.count == tags.count &&
-              tags_bytes(&again) == tags_bytes(&tags));
-    }
-    fields_fini(&tags);
-    fields_fini(&again);
-    buf_fini(&lines);
-}
-
 static void
 try_caching(const struct fields *request_fields, const struct fields *response,
             const struct caching_policy *policy)
@@ -175,7 +156,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(copy != NULL);
     if (size > 0)
         memcpy(copy, data, size);
-    try_tag_lines(rest);
     take_fields(&rest, &request);
     take_fields(&rest, &response);
     take_fields(&rest, &news);
