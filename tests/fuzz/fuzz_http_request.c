@@ -96,6 +96,31 @@ try_ranges(const struct fields *request, const struct fields *stored)
         CHECK(range.first <= range.last && range.last < 1000);
 }
 
+/* What a part has of a range lies inside it, and in the whole. */
+static void
+try_parts(const struct fields *request, const struct fields *stored)
+{
+    static const uint64_t lengths[] = {0, 1, 5, 1000, UINT64_MAX};
+    struct span value = fields_get(stored, SPAN("Content-Range"));
+    struct range_spec spec;
+    struct range_part part;
+    struct range range;
+
+    if (!range_parse_single(request, &spec))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        if (!range_part_of(value, lengths[i], &part))
+            continue;
+        CHECK(part.length == lengths[i] && part.length > 0);
+        CHECK(part.complete == RANGE_UNKNOWN ||
+              part.first + part.length <= part.complete);
+        CHECK(range_part_covers(&part, &part));
+        if (range_in_part(&spec, &part, &range))
+            CHECK(range.first <= range.last && range.first >= part.first &&
+                  range.last < part.first + part.length);
+    }
+}
+
 /* What was sent in its normal form is its own normal form: the next node keeps
  * the answer under the same. */
 static void
@@ -178,6 +203,7 @@ try_fields(struct span method, const struct fields *request,
     conditional_strip(&out);
     fields_fini(&out);
     try_ranges(request, stored);
+    try_parts(request, stored);
     (void)content_range_parse(fields_get(stored, SPAN("Content-Range")),
                               &content);
     try_forward(request, stored, scratch);
