@@ -246,7 +246,8 @@ static const struct conf_option route_options[] = {
     {.name = "tags_to_client", .type = CONF_BOOL,
      AT(conf_route, tags_to_client), .initial = "false",
      .doc = "Whether clients are sent the tags of responses (Surrogate-Key, "
-            "Cache-Tag). Cache-Groups is sent in any case."},
+            "Cache-Tag): all of them, or none where the head would be over 16 "
+            "KiB. Cache-Groups is sent in any case."},
 };
 const struct conf_table conf_table_route =
     TABLE(route_options, conf_route, "a route");
