@@ -105,15 +105,18 @@ static const struct conf_option ttl_options[] = {
     {.name = "stale_while_revalidate", .type = CONF_DURATION,
      AT(conf_ttl, stale_while_revalidate_ms), .initial = "0", .max = 10 * YEAR,
      .doc = "How long after it became stale a copy is served while a new one "
-            "is fetched (RFC 5861), where the response does not say."},
+            "is fetched (RFC 5861), where the response does not say. Not of a "
+            "response whose lifetime is 0: that may be one user's own."},
     {.name = "stale_if_error", .type = CONF_DURATION,
      AT(conf_ttl, stale_if_error_ms), .initial = "0", .max = 10 * YEAR,
      .doc = "How long after it became stale a copy is served when the origin "
-            "fails (RFC 5861), where the response does not say."},
+            "fails (RFC 5861), where the response does not say; not where its "
+            "lifetime is 0."},
     {.name = "max_stale", .type = CONF_DURATION, AT(conf_ttl, max_stale_ms),
      .initial = "\"1d\"", .max = 10 * YEAR,
      .doc = "On `ap`, how long after it became stale a copy is served when "
-            "nothing better can be had. Never where the response forbids it."},
+            "nothing better can be had. Never where the response forbids it, "
+            "or where its lifetime is 0."},
     {.name = "heuristic_percent", .type = CONF_INT,
      AT(conf_ttl, heuristic_percent), .initial = "10", .max = 100,
      .doc = "How fresh a response is that gives only Last-Modified: this part "

@@ -226,14 +226,17 @@ decide_staleness(const struct facts *facts, struct caching *out)
     if (out->forbids_stale)
         return;
     /* The route's windows are for answers, not for the errors that it keeps
-     * for a moment: those would be served for longer than it says. */
+     * for a moment: those would be served for longer than it says. Nor for
+     * what no one else may have without the origin's word. */
+    bool by_route = !out->by_status && out->lifetime_s > 0;
+
     out->swr_s = cc->stale_while_revalidate != CC_UNSET
                      ? cc->stale_while_revalidate
-                 : out->by_status ? 0
-                                  : policy->stale_while_revalidate_s;
+                 : by_route ? policy->stale_while_revalidate_s
+                            : 0;
     out->sie_s = cc->stale_if_error != CC_UNSET ? cc->stale_if_error
-                 : out->by_status               ? 0
-                                                : policy->stale_if_error_s;
+                 : by_route                     ? policy->stale_if_error_s
+                                                : 0;
 }
 
 /* ---- storability (RFC 9111 section 3) ---- */
@@ -456,6 +459,13 @@ caching_ttl_s(const struct caching *caching, uint64_t age_s)
     return (int64_t)(caching->lifetime_s - age_s);
 }
 
+bool
+caching_reusable(const struct caching *caching)
+{
+    return !caching->revalidate_always &&
+           (caching->lifetime_s > 0 || caching->swr_s > 0);
+}
+
 /* What a reload asks (max-age=0), and what it was told that it need not (RFC
  * 8246 section 2). */
 static bool
@@ -483,7 +493,7 @@ static bool
 request_accepts_stale(const struct caching *caching, uint64_t age_s,
                       const struct cache_control *request)
 {
-    if (caching->forbids_stale)
+    if (caching->forbids_stale || caching->lifetime_s == 0)
         return false;
     return request->max_stale_any ||
            (request->max_stale != CC_UNSET &&
@@ -513,7 +523,8 @@ static uint64_t
 error_window_s(const struct caching *caching,
                const struct cache_control *request)
 {
-    uint64_t asked_s = request != NULL && request->stale_if_error != CC_UNSET
+    uint64_t asked_s = request != NULL && caching->lifetime_s > 0 &&
+                               request->stale_if_error != CC_UNSET
                            ? request->stale_if_error
                            : 0;
 
@@ -543,7 +554,8 @@ caching_stale_usable(const struct caching *caching, uint64_t age_s,
         return false;
     if (age_s < caching->lifetime_s)
         return true;
-    return stale_within(caching, age_s, max_stale_s) ||
+    return (caching->lifetime_s > 0 &&
+            stale_within(caching, age_s, max_stale_s)) ||
            stale_within(caching, age_s, caching->swr_s) ||
            (on_error && caching_stale_if_error(caching, age_s, request));
 }

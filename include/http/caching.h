@@ -133,6 +133,15 @@ enum freshness {
     FRESHNESS_STALE,                  /* or not fresh enough for this request */
 };
 
+/*
+ * Has the response ever been for others than the one who asked, without the
+ * origin's word on each? Not with no-cache, nor with a lifetime of none: that
+ * may be somebody's own page, with an entity tag and not a word on caching.
+ * Such a copy is validated for each request, and never stands in as a stale
+ * one, unless the response itself gives a window for that.
+ */
+bool caching_reusable(const struct caching *caching);
+
 /* `request` may be NULL: no directives. Its max-age, min-fresh and max-stale
  * are honoured; its no-cache, no-store and only-if-cached are the caller's. A
  * response with revalidate_always is never better than FRESHNESS_STALE. */
@@ -141,9 +150,10 @@ enum freshness caching_freshness(const struct caching *caching, uint64_t age_s,
 
 /*
  * May a stale copy be served because nothing better can be had? Never when the
- * response forbids it; else while its staleness is within `max_stale_s`, its
- * stale-while-revalidate, or, `on_error`, caching_stale_if_error. True as well
- * for a copy that is still fresh. `request` may be NULL.
+ * response forbids it; else while its staleness is within `max_stale_s` (that
+ * of one which was ever fresh), its stale-while-revalidate, or, `on_error`,
+ * caching_stale_if_error. True as well for a copy that is still fresh.
+ * `request` may be NULL.
  */
 bool caching_stale_usable(const struct caching *caching, uint64_t age_s,
                           uint64_t max_stale_s, bool on_error,

@@ -97,6 +97,9 @@ judges_freshness(void **state)
         {"max-stale, proxy-revalidate", "max-age=10, proxy-revalidate", 11,
          "max-stale", S},
         {"max-stale, s-maxage", "s-maxage=10", 11, "max-stale", S},
+        {"max-stale, never fresh", "max-age=0", 1, "max-stale", S},
+        {"never fresh, with a window", "max-age=0, stale-while-revalidate=5", 1,
+         "", W},
         {"max-stale and max-age", "max-age=10", 15, "max-stale, max-age=12", S},
         {"the caller's directives", "max-age=10", 5,
          "no-cache, no-store, only-if-cached", F},
@@ -173,6 +176,11 @@ judges_stale_copies(void **state)
          11, 0, true, false, "stale-if-error=60"},
         {"malformed in a request", "max-age=10", 11, 0, true, false,
          "stale-if-error=x"},
+        {"never fresh", "max-age=0", 1, 60, true, false, NULL},
+        {"never fresh, a request's wish", "max-age=0", 1, 0, true, false,
+         "stale-if-error=60"},
+        {"never fresh, a window of its own", "max-age=0, stale-if-error=60", 1,
+         0, true, true, NULL},
     };
     struct caching_policy policy = caching_policy_standard();
     struct fields none = {0};
