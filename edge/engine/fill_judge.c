@@ -112,7 +112,7 @@ fill_settle_sharing(struct fill *fill)
     struct store *store = fill->worker->engine->parts.store;
 
     fill->shareable = fill->caching.storable && fill->safe &&
-                      (fill->cp || caching_reusable(&fill->caching));
+                      caching_reusable(&fill->caching);
     /* An error may be about this request alone (its credentials, say). */
     fill->is_private = !fill->caching.storable && fill->status < 400 &&
                        (fill_private_to_all(fill) || fill->tags_refused);

@@ -102,8 +102,7 @@ tx_find(struct tx *tx)
         if (tx->found.validity == VALIDITY_HARD && store_remove(store, object))
             counter_add(COUNTER_STORE_PURGE, 1);
         /* What cannot be shared is not waited for. */
-        tx->tried.join |= tx->policy->plan.level == CONF_AP &&
-                          !caching_reusable(&object->caching);
+        tx->tried.join |= !caching_reusable(&object->caching);
         /* A copy that cannot answer alone: the table of flights has locks. */
         if (tx->found.freshness == FRESHNESS_STALE ||
             tx->found.validity != VALIDITY_VALID)
