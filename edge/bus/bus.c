@@ -10,6 +10,8 @@
 #include "base/secret.h"
 
 #define CALLS_MAX 65536 /* under way at once */
+#define KEEP_MIN 10000
+#define KEEP_MAX 200000
 
 /* Of an EVALSHA: the name, the hash, how many keys, the keys, the epoch. */
 #define ARGS_BEFORE 7
@@ -172,17 +174,44 @@ start_call(struct bus *bus, struct bus_call *call)
     return call;
 }
 
+/* What stands before the items of a publication. */
+#define PUBLISH_BEFORE 5
+#define ONCE_S "86400"
+
+struct bus_call *
+bus_publish_many(struct bus *bus, const struct span *items, size_t count,
+                 size_t each, struct span once, bus_publish_fn fn, void *arg)
+{
+    size_t all = PUBLISH_BEFORE + count;
+    struct span *rest = mem_alloc(all * sizeof(*rest));
+    char number[3][24];
+
+    TAG_CHECK(bus, BUS_TAG);
+    CHECK(each % 2 == 0 && each > 0 && count % each == 0 && count > 0 &&
+          count / each <= BUS_PUBLISH_MAX);
+    snprintf(number[0], sizeof(number[0]), "%zu", each);
+    snprintf(number[1], sizeof(number[1]), "%llu",
+             (unsigned long long)bus->keep_min);
+    snprintf(number[2], sizeof(number[2]), "%llu",
+             (unsigned long long)bus->keep_max);
+    rest[0] = once;
+    rest[1] = SPAN(ONCE_S);
+    for (size_t i = 0; i < ARRAY_LEN(number); i++)
+        rest[2 + i] = span_of(number[i]);
+    memcpy(rest + PUBLISH_BEFORE, items, count * sizeof(*items));
+    struct bus_call *call = new_call(bus, SCRIPT_PUBLISH, rest, all);
+
+    free(rest);
+    call->fn.publish = fn;
+    call->arg = arg;
+    return start_call(bus, call);
+}
+
 struct bus_call *
 bus_publish(struct bus *bus, const struct span *items, size_t count,
             bus_publish_fn fn, void *arg)
 {
-    TAG_CHECK(bus, BUS_TAG);
-    CHECK(count % 2 == 0 && count > 0);
-    struct bus_call *call = new_call(bus, SCRIPT_PUBLISH, items, count);
-
-    call->fn.publish = fn;
-    call->arg = arg;
-    return start_call(bus, call);
+    return bus_publish_many(bus, items, count, count, SPAN(""), fn, arg);
 }
 
 struct bus_call *
@@ -221,6 +250,84 @@ bus_announce(struct bus *bus, struct span id, struct span payload,
         new_call(bus, SCRIPT_ANNOUNCE, rest, ARRAY_LEN(rest));
 
     call->fn.announce = fn;
+    call->arg = arg;
+    return start_call(bus, call);
+}
+
+/* ---- leases ---- */
+
+#define NUMBER 24
+
+static struct span
+decimal(uint64_t value, char text[NUMBER])
+{
+    snprintf(text, NUMBER, "%llu", (unsigned long long)value);
+    return span_of(text);
+}
+
+static struct span
+hex(uint64_t value, char text[NUMBER])
+{
+    snprintf(text, NUMBER, "%016llx", (unsigned long long)value);
+    return span_of(text);
+}
+
+struct bus_call *
+bus_renew(struct bus *bus, struct span id, uint64_t term, uint64_t n,
+          uint64_t length_ms, uint64_t generation, bus_lease_fn fn, void *arg)
+{
+    char text[4][NUMBER];
+    struct span rest[] = {decimal(length_ms, text[0]), id, hex(term, text[1]),
+                          decimal(n, text[2]), decimal(generation, text[3])};
+
+    TAG_CHECK(bus, BUS_TAG);
+    struct bus_call *call = new_call(bus, SCRIPT_RENEW, rest, ARRAY_LEN(rest));
+
+    call->fn.lease = fn;
+    call->arg = arg;
+    return start_call(bus, call);
+}
+
+struct bus_call *
+bus_ack(struct bus *bus, struct span id, uint64_t term, uint64_t n,
+        bus_done_fn fn, void *arg)
+{
+    char text[2][NUMBER];
+    struct span rest[] = {id, hex(term, text[0]), decimal(n, text[1])};
+
+    TAG_CHECK(bus, BUS_TAG);
+    struct bus_call *call = new_call(bus, SCRIPT_ACK, rest, ARRAY_LEN(rest));
+
+    call->fn.done = fn;
+    call->arg = arg;
+    return start_call(bus, call);
+}
+
+struct bus_call *
+bus_watch(struct bus *bus, uint64_t length_ms, bus_watch_fn fn, void *arg)
+{
+    char text[NUMBER];
+    struct span rest[] = {decimal(length_ms, text)};
+
+    TAG_CHECK(bus, BUS_TAG);
+    struct bus_call *call = new_call(bus, SCRIPT_WATCH, rest, ARRAY_LEN(rest));
+
+    call->fn.watch = fn;
+    call->arg = arg;
+    return start_call(bus, call);
+}
+
+struct bus_call *
+bus_forget(struct bus *bus, struct span id, uint64_t beat, bus_done_fn fn,
+           void *arg)
+{
+    char text[NUMBER];
+    struct span rest[] = {id, decimal(beat, text)};
+
+    TAG_CHECK(bus, BUS_TAG);
+    struct bus_call *call = new_call(bus, SCRIPT_FORGET, rest, ARRAY_LEN(rest));
+
+    call->fn.done = fn;
     call->arg = arg;
     return start_call(bus, call);
 }
@@ -312,6 +419,9 @@ bus_new(struct loop *loop, const struct bus_options *options,
     bus->host = mem_strdup(options->host);
     bus->port = options->port;
     bus->timeout_ms = options->command_timeout_ms;
+    bus->keep_min = options->keep_min > 0 ? options->keep_min : KEEP_MIN;
+    bus->keep_max = options->keep_max > 0 ? options->keep_max : KEEP_MAX;
+    bus->acks = mem_printf("{atlas:%s}:acks", options->site);
     for (size_t i = 0; i < 3; i++)
         bus->keys[i] = mem_printf("{atlas:%s}:%s", bus->site, names[i]);
     list_init(&bus->waiting);
@@ -356,6 +466,7 @@ bus_free(struct bus **bus)
     timer_free(&b->deliver);
     for (size_t i = 0; i < 3; i++)
         free(b->keys[i]);
+    free(b->acks);
     free(b->beats);
     free(b->site);
     free(b->host);

@@ -131,6 +131,41 @@ answer_publish(struct bus_call *call, const redisReply *reply)
     return true;
 }
 
+static bool
+answer_lease(struct bus_call *call, const redisReply *reply)
+{
+    struct bus_lease lease;
+
+    if (!reply_lease(reply, 5, &lease))
+        return false;
+    if (!call->cancelled)
+        call->fn.lease(call->arg, ERR_OK, NULL, &lease);
+    return true;
+}
+
+static bool
+answer_watch(struct bus_call *call, const redisReply *reply)
+{
+    struct bus_watched watched;
+    struct bus_holder *holders;
+    bool good = reply_watched(reply, &watched, &holders);
+
+    if (good && !call->cancelled)
+        call->fn.watch(call->arg, ERR_OK, NULL, &watched);
+    free(holders);
+    return good;
+}
+
+static bool
+answer_done(struct bus_call *call, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_INTEGER)
+        return false;
+    if (!call->cancelled && call->fn.done != NULL)
+        call->fn.done(call->arg, ERR_OK, NULL);
+    return true;
+}
+
 void
 bus_answer_error(struct bus_call *call, enum err err, const char *why)
 {
@@ -147,6 +182,17 @@ bus_answer_error(struct bus_call *call, enum err err, const char *why)
             break;
         case SCRIPT_ANNOUNCE:
             call->fn.announce(call->arg, err, why, NULL, 0);
+            break;
+        case SCRIPT_RENEW:
+            call->fn.lease(call->arg, err, why, NULL);
+            break;
+        case SCRIPT_WATCH:
+            call->fn.watch(call->arg, err, why, NULL);
+            break;
+        case SCRIPT_ACK:
+        case SCRIPT_FORGET:
+            if (call->fn.done != NULL)
+                call->fn.done(call->arg, err, why);
             break;
         case SCRIPT_COUNT:
             break;
@@ -171,6 +217,16 @@ answer_good(struct bus_call *call, const redisReply *reply)
         break;
     case SCRIPT_ANNOUNCE:
         good = answer_announce(call, reply);
+        break;
+    case SCRIPT_RENEW:
+        good = answer_lease(call, reply);
+        break;
+    case SCRIPT_WATCH:
+        good = answer_watch(call, reply);
+        break;
+    case SCRIPT_ACK:
+    case SCRIPT_FORGET:
+        good = answer_done(call, reply);
         break;
     case SCRIPT_COUNT:
         break;

@@ -50,6 +50,9 @@ struct bus_call {
         bus_publish_fn publish;
         bus_sync_fn sync;
         bus_announce_fn announce;
+        bus_lease_fn lease;
+        bus_watch_fn watch;
+        bus_done_fn done;
     } fn;
     void *arg;
     size_t count; /* of args; the texts of the call itself follow them */
@@ -64,7 +67,9 @@ struct bus {
     char *host;
     unsigned port;
     uint64_t timeout_ms; /* of an answer */
-    char *keys[3];       /* stream, hash, channel */
+    uint64_t keep_min, keep_max;
+    char *acks;    /* a channel */
+    char *keys[3]; /* stream, hash, channel */
     char sha[SCRIPT_COUNT][BUS_SHA_HEX];
 
     struct link *commands;

@@ -46,6 +46,22 @@ on_message(struct bus *bus, struct span text)
 }
 
 static void
+on_ack(struct bus *bus, struct span text)
+{
+    struct bus_holder holder = {0};
+
+    if (!reply_ack(text, &holder)) {
+        bus_trouble(bus, TROUBLE_PUSHES, "a push that is not ours came");
+        return;
+    }
+    if (bus->events.acked == NULL)
+        return;
+    bus->calling = true;
+    bus->events.acked(bus->events.arg, holder.id, holder.term, holder.n);
+    bus->calling = false;
+}
+
+static void
 on_subscribed(struct bus *bus)
 {
     bus->listening = true;
@@ -73,7 +89,10 @@ on_reply(void *arg, const redisReply *reply)
         return;
     struct span name = item(reply, 0);
 
-    if (span_eq(name, SPAN("message")))
+    if (span_eq(name, SPAN("message")) &&
+        span_eq(item(reply, 1), span_of(bus->acks)))
+        on_ack(bus, item(reply, 2));
+    else if (span_eq(name, SPAN("message")))
         on_message(bus, item(reply, 2));
     else if (span_eq(name, SPAN("subscribe")) && !bus->listening)
         on_subscribed(bus);
@@ -83,7 +102,8 @@ static void
 on_up(void *arg)
 {
     struct bus *bus = arg;
-    struct span args[] = {SPAN("SUBSCRIBE"), span_of(bus->keys[2])};
+    struct span args[] = {SPAN("SUBSCRIBE"), span_of(bus->keys[2]),
+                          span_of(bus->acks)};
 
     bus->heard = false;
     link_send(bus->pushes, args, ARRAY_LEN(args));

@@ -20,6 +20,8 @@ remedy(const char *why)
                       "give Atlas a Redis of its own"},
         {"ATLASMIXED", "its hash was lost: delete both keys to begin anew"},
         {"ATLASFULL", "another program wrote to the stream: delete that key"},
+        {"ATLASSITES", "give this node the sites and the sites_generation that "
+                       "the others have"},
         {"ATLASINFO", "it must be Redis 5 or later, and allow INFO"},
         {"WRONGTYPE", "another program uses our keys: delete that key, or "
                       "give Atlas a Redis of its own"},
@@ -61,6 +63,13 @@ effect(unsigned place)
         return "cannot read invalidations: ";
     case SCRIPT_ANNOUNCE:
         return "cannot read the node table: ";
+    case SCRIPT_RENEW:
+        return "cannot renew the lease: ";
+    case SCRIPT_ACK:
+        return "cannot acknowledge invalidations: ";
+    case SCRIPT_WATCH:
+    case SCRIPT_FORGET:
+        return "cannot read who holds a lease: ";
     case TROUBLE_PUSHES:
         return "invalidations arrive only with the poll: ";
     default:

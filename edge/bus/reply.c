@@ -114,10 +114,72 @@ reply_push(struct span text, struct reply_push *push)
 bool
 reply_published(const redisReply *reply, struct bus_era *era, uint64_t *n)
 {
-    return is_array(reply, 3) &&
+    uint64_t first;
+
+    return is_array(reply, 4) &&
            hex64(text_of(reply->element[0]), &era->epoch) &&
            hex64(text_of(reply->element[1]), &era->term) &&
-           exact_u64(text_of(reply->element[2]), n);
+           exact_u64(text_of(reply->element[2]), &first) &&
+           exact_u64(text_of(reply->element[3]), n);
+}
+
+bool
+reply_lease(const redisReply *reply, size_t elements, struct bus_lease *lease)
+{
+    return is_array(reply, elements) &&
+           hex64(text_of(reply->element[0]), &lease->era.epoch) &&
+           hex64(text_of(reply->element[1]), &lease->era.term) &&
+           reply_id(text_of(reply->element[2]), &lease->first) &&
+           reply_id(text_of(reply->element[3]), &lease->last) &&
+           exact_u64(text_of(reply->element[4]), &lease->length_ms) &&
+           lease->length_ms > 0;
+}
+
+static bool
+read_holder(const redisReply *reply, struct bus_holder *holder)
+{
+    if (!is_array(reply, 4))
+        return false;
+    holder->id = text_of(reply->element[0]);
+    return holder->id.len > 0 &&
+           exact_u64(text_of(reply->element[1]), &holder->beat) &&
+           hex64(text_of(reply->element[2]), &holder->term) &&
+           exact_u64(text_of(reply->element[3]), &holder->n);
+}
+
+bool
+reply_watched(const redisReply *reply, struct bus_watched *watched,
+              struct bus_holder **holders)
+{
+    *holders = NULL;
+    if (!reply_lease(reply, 6, &watched->lease))
+        return false;
+    const redisReply *list = reply->element[5];
+
+    if (list == NULL || list->type != REDIS_REPLY_ARRAY)
+        return false;
+    *holders = mem_zalloc(list->elements * sizeof(**holders) + 1);
+    watched->holders = *holders;
+    watched->count = list->elements;
+    for (size_t i = 0; i < list->elements; i++) {
+        if (!read_holder(list->element[i], &(*holders)[i]))
+            return false;
+    }
+    return true;
+}
+
+bool
+reply_ack(struct span text, struct bus_holder *holder)
+{
+    struct span part[3];
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!span_split(&text, ' ', &part[i]))
+            return false;
+    }
+    holder->id = text;
+    return text.len > 0 && span_eq(part[0], SPAN("A1")) &&
+           hex64(part[1], &holder->term) && exact_u64(part[2], &holder->n);
 }
 
 /* How many items all entries have together; false when one is no entry. */

@@ -37,6 +37,15 @@ bool reply_published(const redisReply *reply, struct bus_era *era, uint64_t *n);
  * one allocation, *memory, which the caller frees. */
 bool reply_sync(const redisReply *reply, struct bus_sync *sync, void **memory);
 
+/* The beginning of an answer of `elements`. */
+bool reply_lease(const redisReply *reply, size_t elements,
+                 struct bus_lease *lease);
+/* *holders is allocated; the caller frees it. */
+bool reply_watched(const redisReply *reply, struct bus_watched *watched,
+                   struct bus_holder **holders);
+/* "A1 TERM N ID" */
+bool reply_ack(struct span text, struct bus_holder *holder);
+
 /* *rows is allocated; the caller frees it. */
 bool reply_rows(const redisReply *reply, struct reply_row **rows,
                 size_t *count);

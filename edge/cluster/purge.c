@@ -55,6 +55,7 @@ on_reply_loop(struct post *post)
     job->fn(job->arg, &job->result);
     free(job->purge.host);
     free(job->purge.value);
+    free(job->purge.once);
     free(job);
 }
 
@@ -199,8 +200,9 @@ publish(struct job *job)
     char time[24];
 
     stream_encode(&entry, job->streams->node, clock_wall_ms(), time, items);
-    job->publish = bus_publish(job->streams->own->bus, items, STREAM_ITEMS,
-                               on_published, job);
+    job->publish = bus_publish_many(job->streams->own->bus, items, STREAM_ITEMS,
+                                    STREAM_ITEMS, span_of(job->purge.once),
+                                    on_published, job);
 }
 
 static void
@@ -247,6 +249,7 @@ purge_submit(struct streams *streams, const struct purge *purge,
     job->purge.soft = purge->soft;
     job->purge.host = mem_strdup(purge->host != NULL ? purge->host : "");
     job->purge.value = mem_strdup(purge->value != NULL ? purge->value : "");
+    job->purge.once = mem_strdup(purge->once != NULL ? purge->once : "");
     job->reply_to = reply_to;
     job->fn = fn;
     job->arg = arg;

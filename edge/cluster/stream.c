@@ -5,15 +5,20 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/secret.h"
+#include "cluster/lease.h"
 #include "conf/conf.h"
 #include "stream_internal.h"
 
 #define SYNC_POLLS 3 /* how long a sync is good for, in polls */
+#define DRIFT_PERCENT 1
 
 static void
 add_site(struct streams *streams, const struct streams_options *options,
-         const struct streams_site *site)
+         size_t index)
 {
+    const struct streams_site *site = &options->sites[index];
+
     if (site->redis_host == NULL)
         return;
     struct stream *stream = &streams->list[streams->count++];
@@ -27,6 +32,7 @@ add_site(struct streams *streams, const struct streams_options *options,
     };
 
     stream->streams = streams;
+    stream->index = index;
     stream->name = mem_strdup(site->name);
     stream->own = span_eq(span_of(site->name), span_of(options->site));
     stream->site = inval_site(streams->inval, span_of(site->name));
@@ -36,6 +42,19 @@ add_site(struct streams *streams, const struct streams_options *options,
         streams->own = stream;
     streams->configured = true;
     stream_start(stream, &bus);
+}
+
+/* A new one each time we start: who was here before holds nothing of ours. */
+static void
+name_holder(struct streams *streams)
+{
+    unsigned char random[8];
+    char text[2 * sizeof(random) + 1];
+
+    secret_random(random, sizeof(random));
+    secret_hex(random, sizeof(random), text);
+    buf_printf(&streams->holder, "%s/%s/%s", streams->site, streams->node,
+               text);
 }
 
 struct streams *
@@ -51,11 +70,16 @@ streams_start(struct loop *control, const struct streams_options *options,
     streams->site = mem_strdup(options->site);
     streams->node = mem_strdup(options->node);
     streams->poll_ms = options->poll_ms;
+    streams->leases = leases_new();
+    streams->generation = options->generation;
+    streams->drift_percent =
+        options->drift_percent > 0 ? options->drift_percent : DRIFT_PERCENT;
+    name_holder(streams);
     list_init(&streams->jobs);
     streams->list =
         mem_zalloc(options->site_count * sizeof(*streams->list) + 1);
     for (size_t i = 0; i < options->site_count; i++)
-        add_site(streams, options, &options->sites[i]);
+        add_site(streams, options, i);
     return streams;
 }
 
@@ -113,6 +137,8 @@ streams_unref(struct streams *streams)
 {
     if (atomic_fetch_sub(&streams->refs, 1) != 1)
         return;
+    leases_free(&streams->leases);
+    buf_fini(&streams->holder);
     free(streams->site);
     free(streams->node);
     TAG_CLEAR(streams);
@@ -131,6 +157,7 @@ streams_free(struct streams **streams)
     s->closed = true;
     purge_abandon(s);
     for (size_t i = 0; i < s->count; i++) {
+        wait_abandon(&s->list[i]);
         stream_stop(&s->list[i]);
         free(s->list[i].name);
     }
@@ -145,6 +172,12 @@ bool
 streams_configured(const struct streams *streams)
 {
     return streams->configured;
+}
+
+const struct leases *
+streams_leases(const struct streams *streams)
+{
+    return streams->leases;
 }
 
 bool
@@ -195,6 +228,9 @@ streams_status(const struct streams *streams, size_t index,
         .applied = stream->applied,
         .error = bus_error(stream->bus),
     };
+    status->lease_ms = stream->lease_ms;
+    status->leased = leases_held(
+        streams->leases, (lease_sites)1 << stream->index, clock_boot_ns());
     if (stream->met)
         status->synced_ago_ms =
             (clock_boot_ns() - stream->synced_ns) / NS_PER_MS;

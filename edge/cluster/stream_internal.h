@@ -1,20 +1,33 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
- * reads one, stream_entry.c knows the form of entries, purge.c publishes. */
+ * reads one, stream_lease.c holds the lease there and acknowledges,
+ * stream_wait.c waits for others to, stream_entry.c knows the form of entries,
+ * purge.c publishes. */
 #ifndef CLUSTER_STREAM_INTERNAL_H
 #define CLUSTER_STREAM_INTERNAL_H
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/list.h"
 #include "bus/bus.h"
 #include "cluster/purge.h"
+#include "cluster/purge_wait.h"
 #include "cluster/stream.h"
 
 #define STREAMS_TAG 0x53545253u
 #define STREAM_BATCH 1000 /* entries of one sync */
 
+struct leases;
 struct timer;
+
+/* A renewal that was answered, while what it told of is not all applied. */
+struct stream_pending {
+    bool wanted;
+    uint64_t sent_ns;
+    struct bus_era era;
+    uint64_t last_n;
+};
 
 /*
  * One site's stream, as this node reads it.
@@ -29,8 +42,10 @@ struct stream {
     bool own;
     struct bus *bus; /* NULL: the site has no Redis */
     size_t site;     /* index in the invalidation tables */
+    size_t index;    /* of the site in the configuration */
     bool met;
     struct bus_era era;
+    uint64_t era_since_ns; /* when it was first seen */
     struct bus_id cursor;
     uint64_t last_n; /* the last known to exist in this era */
 
@@ -39,6 +54,21 @@ struct stream {
     uint64_t sync_sent_ns;
     bool again; /* something does not fit: sync once more */
     struct timer *poll;
+
+    /* stream_lease.c */
+    struct timer *renew;
+    struct bus_call *renewal;
+    uint64_t renewal_sent_ns;
+    uint64_t lease_ms; /* as the site's Redis told; 0: not yet */
+    struct stream_pending pending;
+    bool lease_granted; /* in lease_era; its time may have passed */
+    struct bus_era lease_era;
+    bool has_row;
+    struct bus_call *ack;
+    uint64_t acked_term;
+    uint64_t acked_n;
+
+    struct list_link waits; /* stream_wait.c */
 
     uint64_t synced_ns; /* when the last good sync was sent; 0: never */
     uint64_t applied;
@@ -53,6 +83,10 @@ struct streams {
     struct inval *inval;
     char *site;
     char *node;
+    struct buf holder; /* "SITE/NODE/INCARNATION": the name of our rows */
+    struct leases *leases;
+    uint64_t generation; /* of the list of sites */
+    unsigned drift_percent;
     uint64_t poll_ms;
     struct stream *list;
     size_t count;
@@ -69,6 +103,29 @@ void stream_start(struct stream *stream, const struct bus_options *options);
 void stream_stop(struct stream *stream);
 /* Reads what is new, now; once more if a sync is under way already. */
 void stream_sync(struct stream *stream);
+
+/* ---- stream_lease.c ---- */
+
+void lease_start(struct stream *stream);
+void lease_stop(struct stream *stream);
+/* Renews now; at once when the connection is there again. */
+void lease_renew(struct stream *stream);
+/* Another history: what was granted or asked for counts no more. */
+void lease_end(struct stream *stream);
+/* The stream moved on: what waited for that may be granted. */
+void lease_look(struct stream *stream);
+/* Acknowledges what is applied and was not acknowledged yet. */
+void ack_look(struct stream *stream);
+/* CHECKs the invariants. */
+void lease_sanity(const struct stream *stream);
+
+/* ---- stream_wait.c ---- */
+
+/* Answers all that are under way. */
+void wait_abandon(struct stream *stream);
+/* A holder has acknowledged. */
+void wait_acked(struct stream *stream, struct span id, uint64_t term,
+                uint64_t n);
 
 /* The stream moved on: purges that wait for it may be answered. */
 void purge_look(struct streams *streams);

@@ -98,6 +98,8 @@ took(struct stream *stream)
     if (stream->last_n < stream->cursor.n)
         stream->last_n = stream->cursor.n;
     inval_publish(stream->streams->inval);
+    lease_look(stream);
+    ack_look(stream);
     if (stream->own)
         purge_look(stream->streams);
 }
@@ -111,6 +113,7 @@ on_pushed(void *arg, const struct bus_era *era, const struct bus_entry *entry)
     if (!stream->met)
         return; /* the first sync tells where we begin */
     if (!era_eq(era, &stream->era)) {
+        lease_end(stream); /* L3 */
         stream_sync(stream);
         return;
     }
@@ -150,6 +153,9 @@ begin(struct stream *stream, const struct bus_sync *sync,
       enum floor_reason reason)
 {
     stream->cursor = stream->met ? resume_at(stream, sync) : sync->last;
+    lease_end(stream); /* L3; also when it went back within its term */
+    if (!stream->met || !era_eq(&stream->era, &sync->era))
+        stream->era_since_ns = clock_boot_ns();
     stream->met = true;
     stream->era = sync->era;
     stream->last_n = sync->last.n;
@@ -240,8 +246,16 @@ static void
 on_state(void *arg, bool connected, const char *why)
 {
     (void)why;
-    if (connected)
-        stream_sync(arg);
+    if (!connected)
+        return;
+    lease_renew(arg);
+    stream_sync(arg);
+}
+
+static void
+on_ack(void *arg, struct span id, uint64_t term, uint64_t n)
+{
+    wait_acked(arg, id, term, n);
 }
 
 static void
@@ -259,9 +273,12 @@ stream_start(struct stream *stream, const struct bus_options *options)
     struct bus_events events = {.state = on_state,
                                 .listening = on_listening,
                                 .pushed = on_pushed,
+                                .acked = on_ack,
                                 .arg = stream};
 
     stream->poll = timer_new(stream->streams->control, on_poll, stream);
+    list_init(&stream->waits);
+    lease_start(stream);
     stream->bus = bus_new(stream->streams->control, options, &events);
     /* Should the connection never come, the poll tells so in the status. */
     timer_start(stream->poll, stream->streams->poll_ms);
@@ -270,6 +287,7 @@ stream_start(struct stream *stream, const struct bus_options *options)
 void
 stream_stop(struct stream *stream)
 {
+    lease_stop(stream);
     bus_cancel(&stream->sync);
     bus_free(&stream->bus);
     timer_free(&stream->poll);

@@ -38,6 +38,10 @@ struct bus_options {
     uint64_t connect_timeout_ms;
     uint64_t command_timeout_ms;
     uint64_t backoff_max_ms; /* the longest pause between two attempts */
+    /* The stream keeps this many entries for those who lag; 0: 10,000 and
+     * 200,000. */
+    uint64_t keep_min;
+    uint64_t keep_max;
 };
 
 /* The id of an entry. Ours are n-0; another `sub` was added by others. */
@@ -68,6 +72,29 @@ struct bus_sync {
     size_t count;
 };
 
+/* Where a stream stands, and how long a lease there lasts: the length is kept
+ * beside the epoch and never changes within it. */
+struct bus_lease {
+    struct bus_era era;
+    struct bus_id first;
+    struct bus_id last;
+    uint64_t length_ms;
+};
+
+/* Who holds a lease, or did: its beat goes up with each renewal. */
+struct bus_holder {
+    struct span id;
+    uint64_t beat;
+    uint64_t term; /* what it has applied; n counts in this term only */
+    uint64_t n;
+};
+
+struct bus_watched {
+    struct bus_lease lease;
+    const struct bus_holder *holders;
+    size_t count;
+};
+
 /* A row of the node table. */
 struct bus_node {
     struct span id;
@@ -86,6 +113,8 @@ struct bus_events {
     /* An entry was pushed. Borrowed, for the time of the call. */
     void (*pushed)(void *arg, const struct bus_era *era,
                    const struct bus_entry *entry);
+    /* A holder has acknowledged. A hint, to look sooner (bus_watch). */
+    void (*acked)(void *arg, struct span id, uint64_t term, uint64_t n);
     void *arg;
 };
 
@@ -107,6 +136,11 @@ const char *bus_error(const struct bus *bus);
  * ERR_LIMIT: too many calls are under way, nothing was sent. */
 typedef void (*bus_publish_fn)(void *arg, enum err err, const char *why,
                                const struct bus_era *era, uint64_t n);
+typedef void (*bus_lease_fn)(void *arg, enum err err, const char *why,
+                             const struct bus_lease *lease);
+typedef void (*bus_watch_fn)(void *arg, enum err err, const char *why,
+                             const struct bus_watched *watched);
+typedef void (*bus_done_fn)(void *arg, enum err err, const char *why);
 typedef void (*bus_sync_fn)(void *arg, enum err err, const char *why,
                             const struct bus_sync *sync);
 typedef void (*bus_announce_fn)(void *arg, enum err err, const char *why,
@@ -115,6 +149,13 @@ typedef void (*bus_announce_fn)(void *arg, enum err err, const char *why,
 /* Appends an entry of `count` items (names and values in turn; copied). */
 struct bus_call *bus_publish(struct bus *bus, const struct span *items,
                              size_t count, bus_publish_fn fn, void *arg);
+/* Several entries at once, with numbers in a row, of `each` items; the last n
+ * is told. With `once` (not empty) the same key in the same term publishes
+ * nothing and is told what was published then; it is kept for a day. */
+#define BUS_PUBLISH_MAX 256 /* entries */
+struct bus_call *bus_publish_many(struct bus *bus, const struct span *items,
+                                  size_t count, size_t each, struct span once,
+                                  bus_publish_fn fn, void *arg);
 /* Reads where the stream stands, and up to `max` entries after `after`. */
 struct bus_call *bus_sync(struct bus *bus, struct bus_id after, unsigned max,
                           bus_sync_fn fn, void *arg);
@@ -124,6 +165,23 @@ struct bus_call *bus_sync(struct bus *bus, struct bus_id after, unsigned max,
 struct bus_call *bus_announce(struct bus *bus, struct span id,
                               struct span payload, uint64_t ttl_ms,
                               bus_announce_fn fn, void *arg);
+
+/* Writes the row of a holder: it wants a lease from now on, and has applied
+ * `n` of `term`. Refused (ATLASSITES) when another has a list of sites of a
+ * higher generation. `length_ms` is used only where no length is set yet. */
+struct bus_call *bus_renew(struct bus *bus, struct span id, uint64_t term,
+                           uint64_t n, uint64_t length_ms, uint64_t generation,
+                           bus_lease_fn fn, void *arg);
+/* The holder has applied n: written into its row, and told to all who listen
+ * (bus_events.acked). */
+struct bus_call *bus_ack(struct bus *bus, struct span id, uint64_t term,
+                         uint64_t n, bus_done_fn fn, void *arg);
+/* All holders, and where the stream stands, at one moment. */
+struct bus_call *bus_watch(struct bus *bus, uint64_t length_ms, bus_watch_fn fn,
+                           void *arg);
+/* Takes a row out, if its beat is still this. */
+struct bus_call *bus_forget(struct bus *bus, struct span id, uint64_t beat,
+                            bus_done_fn fn, void *arg);
 
 /* The callback will not fire; the call may still be carried out. NULLs the
  * caller's handle, which is invalid once the callback has fired. */

@@ -17,7 +17,11 @@ struct purge {
     bool soft;
     char *host;  /* NUL-terminated; NULL or "" when the kind has none */
     char *value; /* likewise */
+    char *once;  /* a key that the caller chose, so that the purge may be sent
+                  * again: it is published once; NULL or "" for none */
 };
+
+#define PURGE_ONCE_MAX 200 /* bytes of it */
 
 /* Pure. False, with a text for people in why[size], when it makes no sense:
  * a part that is missing or does not belong to the kind, too long, a path that

@@ -21,6 +21,7 @@
 
 struct bus;
 struct conf;
+struct leases;
 struct loop;
 struct streams;
 
@@ -39,6 +40,8 @@ struct streams_options {
     uint64_t command_timeout_ms;
     uint64_t backoff_max_ms;
     uint64_t poll_ms;
+    uint64_t generation;    /* of the list of sites */
+    unsigned drift_percent; /* by which clocks may differ; 0: 1 */
 };
 
 /* Begins to connect to every site's Redis. `conf` is not kept. */
@@ -51,6 +54,9 @@ struct streams *streams_start(struct loop *control,
 /* Nobody may submit purges any more; those under way are answered. */
 void streams_free(struct streams **streams);
 
+/* What this node may answer from its own store; index by the sites as they
+ * were given. Lives as long as the streams. */
+const struct leases *streams_leases(const struct streams *streams);
 /* False when no site has a Redis: this node works alone. */
 bool streams_configured(const struct streams *streams);
 /* Every site's stream was synced within the last three polls, and nothing
@@ -72,6 +78,8 @@ struct stream_status {
     uint64_t lag;           /* last_n - n */
     uint64_t synced_ago_ms; /* since the last sync; UINT64_MAX: never */
     uint64_t applied;       /* entries, since the start */
+    bool leased;            /* this node holds a lease there now */
+    uint64_t lease_ms;      /* how long one lasts; 0: not known yet */
     uint64_t floors[FLOOR_REASONS];
     const char *error; /* "" when all is well */
 };

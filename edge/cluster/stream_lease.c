@@ -1,0 +1,170 @@
+/*
+ * This node's lease at one site, and what it acknowledges there.
+ *
+ *   none --renewal answered, and all that it told of applied--> held
+ *   held --its time passes, or the term ends, or it is refused--> none
+ *
+ * Invariants (lease_sanity runs those that can be seen from here):
+ *  L1 a lease begins when its renewal was sent, by CLOCK_BOOTTIME, and lasts
+ *     the length that the site's Redis told with that renewal;
+ *  L2 it is granted only once everything up to the last n that the renewal
+ *     told is applied, in that epoch and term;
+ *  L3 another epoch or term ends it at once, and so do a floor that tells of
+ *     one, and a refusal (an older list of sites);
+ *  L4 acknowledged is only what is applied: first the tables, then the number,
+ *     then the acknowledgement; and only under a row that a renewal wrote.
+ */
+#include "base/clock.h"
+#include "base/loop.h"
+#include "cluster/lease.h"
+#include "stream_internal.h"
+
+/* Renewals in one length of a lease. */
+#define RENEWALS 3
+
+static uint64_t
+renew_every_ms(const struct stream *stream)
+{
+    uint64_t length = stream->lease_ms > 0 ? stream->lease_ms : LEASE_LENGTH_MS;
+
+    return length / RENEWALS > 0 ? length / RENEWALS : 1;
+}
+
+void
+lease_sanity(const struct stream *stream)
+{
+    CHECK(!stream->pending.wanted || stream->pending.sent_ns > 0);
+    CHECK(stream->acked_n <= stream->cursor.n ||
+          stream->acked_term != stream->era.term);
+    CHECK(stream->lease_era.epoch == stream->era.epoch ||
+          !stream->lease_granted);
+    CHECK(stream->lease_era.term == stream->era.term || !stream->lease_granted);
+}
+
+void
+lease_end(struct stream *stream)
+{
+    stream->pending.wanted = false;
+    stream->lease_granted = false;
+    leases_end(stream->streams->leases, stream->index);
+}
+
+/* ---- granting ---- */
+
+void
+lease_look(struct stream *stream)
+{
+    struct stream_pending *pending = &stream->pending;
+
+    if (pending->wanted && stream->met) {
+        if (pending->era.epoch != stream->era.epoch ||
+            pending->era.term != stream->era.term) {
+            lease_end(stream); /* L3; the sync that is due tells more */
+        } else if (stream->cursor.n >= pending->last_n) {
+            pending->wanted = false;
+            stream->lease_granted = true;
+            stream->lease_era = pending->era;
+            leases_grant(stream->streams->leases, stream->index,
+                         pending->sent_ns, stream->lease_ms);
+        }
+    }
+    lease_sanity(stream);
+}
+
+static void
+on_renewed(void *arg, enum err err, const char *why,
+           const struct bus_lease *lease)
+{
+    struct stream *stream = arg;
+
+    (void)why; /* the bus has told */
+    stream->renewal = NULL;
+    timer_start(stream->renew, renew_every_ms(stream));
+    if (err == ERR_PROTOCOL)
+        lease_end(stream); /* refused: L3 */
+    if (err != ERR_OK)
+        return;
+    stream->has_row = true;
+    stream->lease_ms = lease->length_ms;
+    stream->pending = (struct stream_pending){
+        .wanted = true,
+        .sent_ns = stream->renewal_sent_ns,
+        .era = lease->era,
+        .last_n = lease->last.n,
+    };
+    if (stream->last_n < lease->last.n && stream->met &&
+        lease->era.term == stream->era.term)
+        stream->last_n = lease->last.n;
+    lease_look(stream);
+    if (stream->pending.wanted || !stream->met ||
+        stream->era.term != lease->era.term)
+        stream_sync(stream);
+    ack_look(stream);
+}
+
+void
+lease_renew(struct stream *stream)
+{
+    struct streams *streams = stream->streams;
+
+    if (stream->renewal != NULL)
+        return;
+    timer_stop(stream->renew);
+    stream->renewal_sent_ns = clock_boot_ns(); /* L1: before it is sent */
+    stream->renewal =
+        bus_renew(stream->bus, buf_span(&streams->holder), stream->era.term,
+                  stream->met ? stream->cursor.n : 0, LEASE_LENGTH_MS,
+                  streams->generation, on_renewed, stream);
+}
+
+static void
+on_renew(void *arg)
+{
+    lease_renew(arg);
+}
+
+/* ---- acknowledging ---- */
+
+static void
+on_acked(void *arg, enum err err, const char *why)
+{
+    struct stream *stream = arg;
+
+    (void)why;
+    stream->ack = NULL;
+    if (err == ERR_OK)
+        ack_look(stream);
+    else
+        stream->acked_term = 0; /* the next renewal tells it anyway */
+}
+
+void
+ack_look(struct stream *stream)
+{
+    if (!stream->has_row || !stream->met || stream->ack != NULL ||
+        !bus_connected(stream->bus) ||
+        (stream->acked_term == stream->era.term &&
+         stream->acked_n >= stream->cursor.n))
+        return;
+    stream->acked_term = stream->era.term;
+    stream->acked_n = stream->cursor.n; /* applied, and published: L4 */
+    stream->ack =
+        bus_ack(stream->bus, buf_span(&stream->streams->holder),
+                stream->acked_term, stream->acked_n, on_acked, stream);
+}
+
+void
+lease_start(struct stream *stream)
+{
+    stream->renew = timer_new(stream->streams->control, on_renew, stream);
+    timer_start(stream->renew, renew_every_ms(stream));
+}
+
+void
+lease_stop(struct stream *stream)
+{
+    leases_end(stream->streams->leases, stream->index);
+    bus_cancel(&stream->renewal);
+    bus_cancel(&stream->ack);
+    timer_free(&stream->renew);
+}
