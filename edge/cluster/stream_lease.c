@@ -79,13 +79,14 @@ on_renewed(void *arg, enum err err, const char *why,
 
     (void)why; /* the bus has told */
     stream->renewal = NULL;
+    if (err == ERR_OK)
+        stream->lease_ms = lease->length_ms;
     timer_start(stream->renew, renew_every_ms(stream));
     if (err == ERR_PROTOCOL)
         lease_end(stream); /* refused: L3 */
     if (err != ERR_OK)
         return;
     stream->has_row = true;
-    stream->lease_ms = lease->length_ms;
     stream->pending = (struct stream_pending){
         .wanted = true,
         .sent_ns = stream->renewal_sent_ns,

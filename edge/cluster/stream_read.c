@@ -153,7 +153,14 @@ begin(struct stream *stream, const struct bus_sync *sync,
       enum floor_reason reason)
 {
     stream->cursor = stream->met ? resume_at(stream, sync) : sync->last;
-    lease_end(stream); /* L3; also when it went back within its term */
+    /* L3; also when it went back within its term. What was asked for before
+     * the first sync is of the same history, or will be found not to be. */
+    if (stream->met) {
+        lease_end(stream);
+        lease_renew(stream);
+    }
+    stream->acked_term = 0;
+    stream->acked_n = 0;
     if (!stream->met || !era_eq(&stream->era, &sync->era))
         stream->era_since_ns = clock_boot_ns();
     stream->met = true;

@@ -134,9 +134,10 @@ answers(void **state)
         {":1\r\n", false, false, false},
         {"$-1\r\n", false, false, false},
         {"*-1\r\n", false, false, false},
-        {"*3\r\n" ERA "$1\r\n5\r\n", false, true, false},
-        {"*3\r\n" ERA "$1\r\nx\r\n", false, false, false},
-        {"*3\r\n" ERA ":5\r\n", false, false, false},
+        {"*3\r\n" ERA "$1\r\n5\r\n", false, false, false},
+        {"*4\r\n" ERA "$1\r\n5\r\n$1\r\n6\r\n", false, true, false},
+        {"*4\r\n" ERA "$1\r\nx\r\n$1\r\n6\r\n", false, false, false},
+        {"*4\r\n" ERA "$1\r\n5\r\n:6\r\n", false, false, false},
         {"*5\r\n" ERA "$3\r\n1-0\r\n$3\r\n2-0\r\n*0\r\n", true, false, false},
         {"*5\r\n" ERA "$3\r\n1-0\r\n$3\r\n2-0\r\n*-1\r\n", false, false, false},
         {"*5\r\n" ERA "$3\r\n1-0\r\n$3\r\n2-0\r\n"
@@ -182,6 +183,73 @@ answers(void **state)
     }
 }
 
+/* What tells of leases. */
+static void
+leases(void **state)
+{
+#define STANDS ERA "$3\r\n1-0\r\n$3\r\n2-0\r\n$4\r\n3000\r\n"
+#define HOLDER "*4\r\n$1\r\na\r\n$1\r\n7\r\n$16\r\n00000000000000cd\r\n"
+    static const struct {
+        const char *wire;
+        bool lease;
+        bool watched;
+    } table[] = {
+        {"*5\r\n" STANDS, true, false},
+        {"*5\r\n" ERA "$3\r\n1-0\r\n$3\r\n2-0\r\n$1\r\n0\r\n", false, false},
+        {"*5\r\n" ERA "$3\r\n1-0\r\n$3\r\n2-0\r\n:3000\r\n", false, false},
+        {"*6\r\n" STANDS "*0\r\n", false, true},
+        {"*6\r\n" STANDS "*-1\r\n", false, false},
+        {"*6\r\n" STANDS "*1\r\n" HOLDER "$1\r\n2\r\n", false, true},
+        {"*6\r\n" STANDS "*1\r\n" HOLDER "$1\r\nx\r\n", false, false},
+        {"*6\r\n" STANDS "*1\r\n*3\r\n$1\r\na\r\n$1\r\n7\r\n$1\r\n2\r\n", false,
+         false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        redisReader *reader = redisReaderCreate();
+        struct bus_holder *holders;
+        struct bus_watched watched;
+        struct bus_lease lease;
+        void *reply = NULL;
+
+        redisReaderFeed(reader, table[i].wire, strlen(table[i].wire));
+        assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+        assert_non_null(reply);
+        if (reply_lease(reply, 5, &lease) != table[i].lease ||
+            reply_watched(reply, &watched, &holders) != table[i].watched)
+            fail_msg("row %zu: %s", i, table[i].wire);
+        free(holders);
+        freeReplyObject(reply);
+        redisReaderFree(reader);
+    }
+}
+
+static void
+acks(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } table[] = {
+        {"A1 00000000000000cd 7 p/node/ab", true},
+        {"A1 00000000000000cd 7 ", false},
+        {"A1 00000000000000cd 7", false},
+        {"A1 cd 7 x", false},
+        {"A1 00000000000000cd x y", false},
+        {"A2 00000000000000cd 7 x", false},
+        {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct bus_holder holder;
+
+        if (reply_ack(span_of(table[i].text), &holder) != table[i].good)
+            fail_msg("%s", table[i].text);
+    }
+}
+
 static void
 backoff(void **state)
 {
@@ -211,6 +279,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pushes),  cmocka_unit_test(too_many_items),
         cmocka_unit_test(ids),     cmocka_unit_test(answers),
+        cmocka_unit_test(leases),  cmocka_unit_test(acks),
         cmocka_unit_test(backoff),
     };
 

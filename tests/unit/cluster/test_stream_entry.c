@@ -157,17 +157,19 @@ valid_purges(void **state)
         struct purge purge;
         const char *why;
     } table[] = {
-        {{INVAL_URL, false, host, path}, ""},
-        {{INVAL_ALL, true, NULL, NULL}, ""},
-        {{INVAL_URL, false, NULL, path}, ""},
-        {{INVAL_HOST, false, NULL, NULL}, "the host is missing"},
-        {{INVAL_URL, false, host, NULL}, "the path is missing"},
-        {{INVAL_PREFIX, false, host, bad}, "the path does not begin with '/'"},
-        {{INVAL_TAG, false, NULL, NULL}, "the tag is missing"},
-        {{INVAL_GROUP, false, host, path}, ""},
-        {{INVAL_GROUP, false, host, NULL}, "the group is missing"},
-        {{INVAL_TAG, false, host, bad}, "a host does not belong to this kind"},
-        {{INVAL_HOST, false, path, NULL},
+        {{INVAL_URL, false, host, path, NULL}, ""},
+        {{INVAL_ALL, true, NULL, NULL, NULL}, ""},
+        {{INVAL_URL, false, NULL, path, NULL}, ""},
+        {{INVAL_HOST, false, NULL, NULL, NULL}, "the host is missing"},
+        {{INVAL_URL, false, host, NULL, NULL}, "the path is missing"},
+        {{INVAL_PREFIX, false, host, bad, NULL},
+         "the path does not begin with '/'"},
+        {{INVAL_TAG, false, NULL, NULL, NULL}, "the tag is missing"},
+        {{INVAL_GROUP, false, host, path, NULL}, ""},
+        {{INVAL_GROUP, false, host, NULL, NULL}, "the group is missing"},
+        {{INVAL_TAG, false, host, bad, NULL},
+         "a host does not belong to this kind"},
+        {{INVAL_HOST, false, path, NULL, NULL},
          "the host has characters that no host has"},
     };
 
