@@ -80,5 +80,8 @@ leases_end(struct leases *leases, size_t site)
 uint64_t
 lease_wait_ns(uint64_t length_ms, unsigned drift_percent)
 {
-    return length_ms * NS_PER_MS / 100 * (100 + drift_percent);
+    CHECK(drift_percent < 50);
+    return length_ms * NS_PER_MS / (100 - drift_percent) *
+               (100 + drift_percent) +
+           1;
 }

@@ -74,6 +74,8 @@ streams_start(struct loop *control, const struct streams_options *options,
     streams->generation = options->generation;
     streams->drift_percent =
         options->drift_percent > 0 ? options->drift_percent : DRIFT_PERCENT;
+    streams->lease_max_ms =
+        options->lease_max_ms > 0 ? options->lease_max_ms : LEASE_LENGTH_MAX_MS;
     name_holder(streams);
     list_init(&streams->jobs);
     streams->list =

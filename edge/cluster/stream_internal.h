@@ -1,6 +1,7 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
  * reads one, stream_lease.c holds the lease there and acknowledges,
- * stream_wait.c waits for others to, stream_entry.c knows the form of entries,
+ * stream_wait.c waits for others to, stream_rows.c takes out who is gone,
+ * stream_entry.c knows the form of entries,
  * purge.c publishes. */
 #ifndef CLUSTER_STREAM_INTERNAL_H
 #define CLUSTER_STREAM_INTERNAL_H
@@ -19,6 +20,7 @@
 #define STREAM_BATCH 1000 /* entries of one sync */
 
 struct leases;
+struct stream_row;
 struct timer;
 
 /* A renewal that was answered, while what it told of is not all applied. */
@@ -70,6 +72,13 @@ struct stream {
 
     struct list_link waits; /* stream_wait.c */
 
+    /* stream_rows.c */
+    struct timer *rows_timer;
+    struct bus_call *rows_call;
+    struct stream_row *rows;
+    size_t row_count;
+    struct bus_era rows_era;
+
     uint64_t synced_ns; /* when the last good sync was sent; 0: never */
     uint64_t applied;
     uint64_t floors[FLOOR_REASONS];
@@ -87,6 +96,7 @@ struct streams {
     struct leases *leases;
     uint64_t generation; /* of the list of sites */
     unsigned drift_percent;
+    uint64_t lease_max_ms;
     uint64_t poll_ms;
     struct stream *list;
     size_t count;
@@ -114,10 +124,17 @@ void lease_renew(struct stream *stream);
 void lease_end(struct stream *stream);
 /* The stream moved on: what waited for that may be granted. */
 void lease_look(struct stream *stream);
+/* The length that the site's Redis told. */
+void lease_take_length(struct stream *stream, uint64_t length_ms);
 /* Acknowledges what is applied and was not acknowledged yet. */
 void ack_look(struct stream *stream);
 /* CHECKs the invariants. */
 void lease_sanity(const struct stream *stream);
+
+/* ---- stream_rows.c ---- */
+
+void rows_start(struct stream *stream);
+void rows_stop(struct stream *stream);
 
 /* ---- stream_wait.c ---- */
 

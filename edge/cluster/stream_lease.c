@@ -11,8 +11,12 @@
  *     told is applied, in that epoch and term;
  *  L3 another epoch or term ends it at once, and so do a floor that tells of
  *     one, and a refusal (an older list of sites);
- *  L4 acknowledged is only what is applied: first the tables, then the number,
+ *  L4 only the newest renewal counts: one is under way at a time, and an
+ *     answer of an earlier connection never comes;
+ *  L5 acknowledged is only what is applied: first the tables, then the number,
  *     then the acknowledgement; and only under a row that a renewal wrote.
+ * The readers' part (engine/tx.c): the lease is read before the store is
+ * looked up, by a clock that was read after the request was parsed.
  */
 #include "base/clock.h"
 #include "base/loop.h"
@@ -52,6 +56,14 @@ lease_end(struct stream *stream)
 /* ---- granting ---- */
 
 void
+lease_take_length(struct stream *stream, uint64_t length_ms)
+{
+    uint64_t max = stream->streams->lease_max_ms;
+
+    stream->lease_ms = length_ms < max ? length_ms : max;
+}
+
+void
 lease_look(struct stream *stream)
 {
     struct stream_pending *pending = &stream->pending;
@@ -80,7 +92,7 @@ on_renewed(void *arg, enum err err, const char *why,
     (void)why; /* the bus has told */
     stream->renewal = NULL;
     if (err == ERR_OK)
-        stream->lease_ms = lease->length_ms;
+        lease_take_length(stream, lease->length_ms);
     timer_start(stream->renew, renew_every_ms(stream));
     if (err == ERR_PROTOCOL)
         lease_end(stream); /* refused: L3 */
@@ -148,7 +160,7 @@ ack_look(struct stream *stream)
          stream->acked_n >= stream->cursor.n))
         return;
     stream->acked_term = stream->era.term;
-    stream->acked_n = stream->cursor.n; /* applied, and published: L4 */
+    stream->acked_n = stream->cursor.n; /* applied, and published: L5 */
     stream->ack =
         bus_ack(stream->bus, buf_span(&stream->streams->holder),
                 stream->acked_term, stream->acked_n, on_acked, stream);

@@ -286,6 +286,7 @@ stream_start(struct stream *stream, const struct bus_options *options)
     stream->poll = timer_new(stream->streams->control, on_poll, stream);
     list_init(&stream->waits);
     lease_start(stream);
+    rows_start(stream);
     stream->bus = bus_new(stream->streams->control, options, &events);
     /* Should the connection never come, the poll tells so in the status. */
     timer_start(stream->poll, stream->streams->poll_ms);
@@ -295,6 +296,7 @@ void
 stream_stop(struct stream *stream)
 {
     lease_stop(stream);
+    rows_stop(stream);
     bus_cancel(&stream->sync);
     bus_free(&stream->bus);
     timer_free(&stream->poll);

@@ -8,10 +8,14 @@
  *  A2 it ends by itself once a lease that was granted before the publication
  *     cannot be held any more (lease_wait_ns);
  *  A3 it ends sooner only when all rows, read after the publication, have
- *     acknowledged it in its own term, and this node has known that term for
- *     as long: leases of the term before have run out;
- *  A4 success is said only right after the entry was seen to stand, in the
- *     same epoch and term, in the same reading as the rows.
+ *     acknowledged it in its own term;
+ *  A4 in either case this node has known that term for as long as the longest
+ *     lease that anybody may have been given: those of an earlier term, whose
+ *     rows may be lost, have run out;
+ *  A5 success is said only right after the entry was seen to stand, in the
+ *     same epoch and term, in the same reading as the rows;
+ *  A6 a row is taken out only when its beat was seen to stand still for as
+ *     long, on this node's own clock.
  */
 #include "stream_internal.h"
 
@@ -175,6 +179,13 @@ span_ns(const struct wait *wait)
                          wait->stream->streams->drift_percent);
 }
 
+static uint64_t
+span_max_ns(const struct stream *stream)
+{
+    return lease_wait_ns(stream->streams->lease_max_ms,
+                         stream->streams->drift_percent);
+}
+
 static bool
 stands(const struct wait *wait, const struct bus_lease *lease)
 {
@@ -187,10 +198,12 @@ static bool
 settle(struct wait *wait, uint64_t now)
 {
     const struct stream *stream = wait->stream;
-    bool term_is_old = stream->era.term == wait->era.term &&
-                       now - stream->era_since_ns >= span_ns(wait);
 
-    if (all_acknowledged(wait) && term_is_old) { /* A3 */
+    if (stream->era.epoch != wait->era.epoch ||
+        stream->era.term != wait->era.term ||
+        now - stream->era_since_ns < span_max_ns(stream)) /* A4 */
+        return false;
+    if (all_acknowledged(wait)) { /* A3 */
         end(wait, PURGE_ACKNOWLEDGED);
         return true;
     }
@@ -204,19 +217,19 @@ settle(struct wait *wait, uint64_t now)
     return true;
 }
 
-/* When to look again, with no news: at the end of all leases, at the end of
- * those of the term before, or at the caller's deadline. */
+/* When to look again, with no news: at the end of all leases, and of those of
+ * the term before, or at the caller's deadline. */
 static void
 arm(struct wait *wait, uint64_t now)
 {
     uint64_t at = wait->published_ns + span_ns(wait);
-    uint64_t term = wait->stream->era_since_ns + span_ns(wait);
+    uint64_t term = wait->stream->era_since_ns + span_max_ns(wait->stream);
 
-    if (all_acknowledged(wait) && term < at)
+    if (all_acknowledged(wait) || term > at)
         at = term;
     if (wait->deadline_ns < at)
         at = wait->deadline_ns;
-    timer_start(wait->timer, at > now ? (at - now) / NS_PER_MS + 1 : 0);
+    timer_start(wait->timer, at > now ? (at - now) / NS_PER_MS + 1 : RETRY_MS);
 }
 
 static void
@@ -235,11 +248,11 @@ on_watched(void *arg, enum err err, const char *why,
             timer_start(wait->timer, RETRY_MS);
         return;
     }
-    if (!stands(wait, &watched->lease)) { /* A4 */
+    if (!stands(wait, &watched->lease)) { /* A5 */
         end(wait, PURGE_LOST);
         return;
     }
-    wait->stream->lease_ms = watched->lease.length_ms;
+    lease_take_length(wait->stream, watched->lease.length_ms);
     take_holders(wait, watched);
     if (settle(wait, now))
         return;

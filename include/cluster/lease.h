@@ -14,8 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a site's Redis is told where no length is set yet. */
+/* What a site's Redis is told where no length is set yet; and the longest that
+ * anybody may set there: a longer one counts as this. */
 #define LEASE_LENGTH_MS 3000
+#define LEASE_LENGTH_MAX_MS 10000
 #define LEASE_SITES 64
 
 struct leases;
@@ -44,7 +46,8 @@ void leases_grant(struct leases *leases, size_t site, uint64_t sent_ns,
 void leases_end(struct leases *leases, size_t site);
 
 /* How long a publisher waits, on its own clock, until a lease of `length_ms`
- * cannot be held any more: the clocks may differ by `drift_percent`. */
+ * cannot be held any more, when any clock may be wrong by `drift_percent`: the
+ * holder's may be slow while the publisher's is fast. */
 uint64_t lease_wait_ns(uint64_t length_ms, unsigned drift_percent);
 
 #endif

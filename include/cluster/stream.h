@@ -41,7 +41,8 @@ struct streams_options {
     uint64_t backoff_max_ms;
     uint64_t poll_ms;
     uint64_t generation;    /* of the list of sites */
-    unsigned drift_percent; /* by which clocks may differ; 0: 1 */
+    unsigned drift_percent; /* by which a clock may be wrong; 0: 1 */
+    uint64_t lease_max_ms;  /* 0: LEASE_LENGTH_MAX_MS */
 };
 
 /* Begins to connect to every site's Redis. `conf` is not kept. */

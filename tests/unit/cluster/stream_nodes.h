@@ -53,6 +53,7 @@ node_start_with(struct node *node, const char *site, uint64_t poll_ms,
         .backoff_max_ms = 200,
         .poll_ms = poll_ms,
         .generation = generation,
+        .lease_max_ms = 600,
     };
 
     node->inval = inval_new(1 << 20);
