@@ -1,0 +1,457 @@
+#include "cluster/outbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/check.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "outbox_internal.h"
+
+#define FILE_NAME "outbox"
+/* Written anew at start; and cut to nothing beyond this, once nothing is left
+ * in it. */
+#define CUT_BYTES ((size_t)1024 * 1024)
+
+struct item {
+    struct list_link link; /* outbox->items, by id */
+    struct outbox_entry entry;
+    bool durable;
+    outbox_fn fn; /* NULL: told */
+    void *arg;
+};
+
+/*
+ * Invariants:
+ *  1. At most one group is on its way to the disk (`writing`); what is added
+ *     meanwhile gathers in `next`.
+ *  2. An item is durable once the group that holds its line was synced.
+ *  3. The file holds whole lines up to `size`, but for a group under way.
+ */
+struct outbox {
+    struct loop *loop;
+    char *path;
+    char name[33];
+    int fd;
+    uint64_t last_id;
+    struct list_link items;
+    size_t count;
+    uint64_t size; /* of the file */
+    uint64_t head; /* of its first line */
+    bool cut;      /* the group is: cut the file to that */
+    struct buf next;
+    uint64_t next_id; /* the last one in `next` */
+    struct buf group;
+    uint64_t group_id;
+    bool writing;
+    bool closing;
+    int failed; /* errno of the group */
+    uv_work_t work;
+};
+
+/* ---- items ---- */
+
+static void
+item_free(struct outbox *outbox, struct item *item)
+{
+    list_remove(&item->link);
+    outbox->count--;
+    free(item->entry.purge.host);
+    free(item->entry.purge.value);
+    free(item);
+}
+
+static struct item *
+find(const struct outbox *outbox, uint64_t id)
+{
+    struct item *item;
+
+    list_for_each (item, &outbox->items, link) {
+        if (item->entry.id == id)
+            return item;
+    }
+    return NULL;
+}
+
+static struct item *
+add_item(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    struct item *item = mem_zalloc(sizeof(*item));
+
+    item->entry = *entry;
+    list_push_back(&outbox->items, &item->link);
+    outbox->count++;
+    if (entry->id > outbox->last_id)
+        outbox->last_id = entry->id;
+    return item;
+}
+
+const struct outbox_entry *
+outbox_next(const struct outbox *outbox, uint64_t after)
+{
+    struct item *item;
+
+    list_for_each (item, &outbox->items, link) {
+        if (item->durable && item->entry.id > after)
+            return &item->entry;
+    }
+    return NULL;
+}
+
+size_t
+outbox_count(const struct outbox *outbox)
+{
+    return outbox->count;
+}
+
+const char *
+outbox_name(const struct outbox *outbox)
+{
+    return outbox->name;
+}
+
+/* ---- the disk ---- */
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* On the pool's thread. What was written in part is taken back. */
+static void
+write_group(uv_work_t *work)
+{
+    struct outbox *outbox = work->data;
+    const struct buf *group = &outbox->group;
+
+    if (outbox->cut) {
+        outbox->failed =
+            ftruncate(outbox->fd, (off_t)outbox->head) == 0 ? 0 : errno;
+        return;
+    }
+    outbox->failed = write_all(outbox->fd, group->data, group->len);
+    if (outbox->failed == 0 && fdatasync(outbox->fd) != 0)
+        outbox->failed = errno;
+    if (outbox->failed != 0 && ftruncate(outbox->fd, (off_t)outbox->size) != 0)
+        LOG(LOG_ERROR, "the outbox \"%s\" cannot be cut: %s", outbox->path,
+            strerror(errno));
+}
+
+static void
+tell(struct outbox *outbox, enum err err)
+{
+    struct item *item, *next;
+
+    list_for_each_safe (item, next, &outbox->items, link) {
+        outbox_fn fn = item->fn;
+        void *arg = item->arg;
+        uint64_t id = item->entry.id;
+
+        if (id > outbox->group_id)
+            break;
+        if (item->durable || fn == NULL)
+            continue;
+        item->fn = NULL;
+        item->durable = err == ERR_OK;
+        if (err != ERR_OK)
+            item_free(outbox, item);
+        if (!outbox->closing)
+            fn(arg, err, id);
+    }
+}
+
+static void write_next(struct outbox *outbox);
+
+static void
+on_written(uv_work_t *work, int status)
+{
+    struct outbox *outbox = work->data;
+
+    (void)status;
+    outbox->writing = false;
+    if (outbox->failed == 0)
+        outbox->size =
+            outbox->cut ? outbox->head : outbox->size + outbox->group.len;
+    else
+        LOG(LOG_ERROR,
+            "the outbox \"%s\" cannot be written: %s; purges that reach no "
+            "Redis are lost with this node: make room, or correct `state_dir`",
+            outbox->path, strerror(outbox->failed));
+    buf_clear(&outbox->group);
+    tell(outbox, outbox->failed == 0 ? ERR_OK : ERR_IO);
+    write_next(outbox);
+}
+
+static void
+write_next(struct outbox *outbox)
+{
+    struct buf empty = outbox->group;
+
+    if (outbox->writing || outbox->next.len == 0)
+        return;
+    outbox->group = outbox->next;
+    outbox->group_id = outbox->next_id;
+    outbox->next = empty;
+    outbox->cut = outbox->count == 0 && outbox->size > CUT_BYTES;
+    outbox->writing = true;
+    outbox->work.data = outbox;
+    CHECK(uv_queue_work(loop_uv(outbox->loop), &outbox->work, write_group,
+                        on_written) == 0);
+}
+
+static void
+put(struct outbox *outbox, const struct outbox_record *record)
+{
+    outbox_print(record, &outbox->next);
+    if (record->entry.id > outbox->next_id)
+        outbox->next_id = record->entry.id;
+    write_next(outbox);
+}
+
+uint64_t
+outbox_add(struct outbox *outbox, enum outbox_kind kind,
+           const struct purge *purge, outbox_fn fn, void *arg)
+{
+    struct outbox_record record = {
+        .line = OUTBOX_LINE_ADD,
+        .entry = {.id = outbox->last_id + 1, .kind = kind, .purge = *purge},
+    };
+    struct purge *copy = &record.entry.purge;
+
+    copy->host = mem_strdup(purge->host != NULL ? purge->host : "");
+    copy->value = mem_strdup(purge->value != NULL ? purge->value : "");
+    copy->once = NULL;
+    struct item *item = add_item(outbox, &record.entry);
+
+    item->fn = fn;
+    item->arg = arg;
+    put(outbox, &record);
+    return record.entry.id;
+}
+
+void
+outbox_done(struct outbox *outbox, uint64_t id)
+{
+    struct outbox_record record = {.line = OUTBOX_LINE_DONE, .entry.id = id};
+    struct item *item = find(outbox, id);
+
+    if (item == NULL)
+        return;
+    item_free(outbox, item);
+    put(outbox, &record);
+}
+
+/* ---- opening ---- */
+
+static void
+take_record(struct outbox *outbox, const struct outbox_record *record)
+{
+    struct item *item;
+
+    switch (record->line) {
+    case OUTBOX_LINE_NAME:
+        memcpy(outbox->name, record->name, sizeof(outbox->name));
+        break;
+    case OUTBOX_LINE_ADD:
+        item = add_item(outbox, &record->entry);
+        item->durable = true;
+        item->entry.inherited = true;
+        break;
+    case OUTBOX_LINE_DONE:
+        item = find(outbox, record->entry.id);
+        if (item != NULL)
+            item_free(outbox, item);
+        break;
+    }
+}
+
+/* Takes the lines in; gives how many bytes could not be read. A line that is
+ * cut off at the end was never said to be kept. One before good ones was: what
+ * it said is not known, so everything is to be revalidated everywhere. */
+static size_t
+read_lines(struct outbox *outbox, struct span text)
+{
+    size_t bad = 0, bad_before = 0;
+    size_t at = 0;
+
+    while (at < text.len) {
+        size_t end = span_find(text, '\n', at);
+        struct outbox_record record;
+
+        if (end < text.len && outbox_parse(span_sub(text, at, end), &record)) {
+            take_record(outbox, &record);
+            bad_before = bad;
+        } else {
+            bad += end < text.len ? end + 1 - at : end - at;
+        }
+        at = end + 1;
+    }
+    if (bad_before > 0) {
+        struct outbox_entry all = {
+            .id = outbox->last_id + 1,
+            .kind = OUTBOX_PURGE,
+            .inherited = true,
+            .purge = {INVAL_ALL, true, mem_strdup(""), mem_strdup(""), NULL}};
+
+        add_item(outbox, &all)->durable = true;
+    }
+    return bad;
+}
+
+static bool
+read_file(struct outbox *outbox, struct buf *text)
+{
+    struct stat info;
+    ssize_t n;
+
+    if (fstat(outbox->fd, &info) != 0)
+        return false;
+    buf_reserve(text, (size_t)info.st_size);
+    while ((n = pread(outbox->fd, text->data + text->len,
+                      (size_t)info.st_size - text->len, (off_t)text->len)) > 0)
+        text->len += (size_t)n;
+    return n == 0;
+}
+
+/* So that the rename lasts. */
+static void
+sync_folder(const char *path)
+{
+    char *folder = mem_strndup(path, strlen(path) - strlen(FILE_NAME));
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+/* The file anew, with what is left in it: written beside it, then renamed. */
+static bool
+compact(struct outbox *outbox)
+{
+    char *beside = mem_printf("%s.new", outbox->path);
+    struct outbox_record record = {.line = OUTBOX_LINE_NAME};
+    struct buf text = {0};
+    struct item *item;
+    int fd =
+        open(beside, O_CREAT | O_TRUNC | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+
+    memcpy(record.name, outbox->name, sizeof(record.name));
+    outbox_print(&record, &text);
+    outbox->head = text.len;
+    list_for_each (item, &outbox->items, link) {
+        record.line = OUTBOX_LINE_ADD;
+        record.entry = item->entry;
+        outbox_print(&record, &text);
+    }
+    bool good = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+                write_all(fd, text.data, text.len) == 0 && fdatasync(fd) == 0 &&
+                rename(beside, outbox->path) == 0;
+
+    if (good) {
+        close(outbox->fd);
+        outbox->fd = fd;
+        outbox->size = text.len;
+        sync_folder(outbox->path);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    buf_fini(&text);
+    free(beside);
+    return good;
+}
+
+static bool
+begin(struct outbox *outbox)
+{
+    struct buf text = {0};
+    unsigned char random[16];
+
+    outbox->fd =
+        open(outbox->path, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    if (outbox->fd < 0 || flock(outbox->fd, LOCK_EX | LOCK_NB) != 0 ||
+        !read_file(outbox, &text)) {
+        buf_fini(&text);
+        return false;
+    }
+    size_t bad = read_lines(outbox, buf_span(&text));
+
+    if (bad > 0)
+        LOG(LOG_WARN,
+            "the outbox \"%s\": %zu bytes of it cannot be read (a crash while "
+            "it was written, or a fault of the disk) and are dropped; where "
+            "they may have been an invalidation, everything is revalidated",
+            outbox->path, bad);
+    buf_fini(&text);
+    if (outbox->name[0] == '\0') {
+        secret_random(random, sizeof(random));
+        secret_hex(random, sizeof(random), outbox->name);
+    }
+    return compact(outbox);
+}
+
+struct outbox *
+outbox_open(struct loop *loop, const char *folder, char *why, size_t size)
+{
+    struct outbox *outbox = mem_zalloc(sizeof(*outbox));
+
+    outbox->loop = loop;
+    outbox->fd = -1;
+    outbox->path = mem_printf("%s/%s", folder, FILE_NAME);
+    list_init(&outbox->items);
+    if ((mkdir(folder, 0700) == 0 || errno == EEXIST) && begin(outbox))
+        return outbox;
+    int error = errno;
+
+    snprintf(why, size, "\"%s\": %s; %s", outbox->path, strerror(error),
+             error == EWOULDBLOCK
+                 ? "another process has it: give each node a `state_dir` of "
+                   "its own"
+                 : "correct `state_dir`, or its owner and rights");
+    outbox_close(&outbox);
+    return NULL;
+}
+
+void
+outbox_close(struct outbox **outbox)
+{
+    struct outbox *o = *outbox;
+
+    *outbox = NULL;
+    if (o == NULL)
+        return;
+    o->closing = true;
+    while (o->writing)
+        uv_run(loop_uv(o->loop), UV_RUN_ONCE);
+    while (!list_empty(&o->items))
+        item_free(o, list_first(&o->items, struct item, link));
+    if (o->fd >= 0)
+        close(o->fd);
+    buf_fini(&o->next);
+    buf_fini(&o->group);
+    free(o->path);
+    free(o);
+}

@@ -1,0 +1,197 @@
+#include "outbox_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "stream_internal.h"
+
+#define SUM_DIGITS 16
+
+/* ---- hex ---- */
+
+static void
+add_hex(struct buf *out, struct span text)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (text.len == 0)
+        buf_add_char(out, '-');
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        buf_add_char(out, digits[c >> 4]);
+        buf_add_char(out, digits[c & 15]);
+    }
+}
+
+static int
+digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Allocated; NULL when it is none, or holds a NUL. */
+static char *
+from_hex(struct span hex)
+{
+    if (span_eq(hex, SPAN("-")))
+        return mem_strdup("");
+    if (hex.len == 0 || hex.len % 2 != 0 || hex.len > 2 * INVAL_VALUE_MAX)
+        return NULL;
+    char *text = mem_alloc(hex.len / 2 + 1);
+
+    for (size_t i = 0; i < hex.len / 2; i++) {
+        int high = digit(hex.ptr[2 * i]);
+        int low = digit(hex.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0 || high + low == 0) {
+            free(text);
+            return NULL;
+        }
+        text[i] = (char)(high << 4 | low);
+    }
+    text[hex.len / 2] = '\0';
+    return text;
+}
+
+/* ---- writing ---- */
+
+static void
+add_sum(struct buf *out, size_t from)
+{
+    struct hash128 sum =
+        hash_bytes((struct span){out->data + from, out->len - from}, 0);
+
+    buf_printf(out, " %016llx\n", (unsigned long long)sum.lo);
+}
+
+void
+outbox_print(const struct outbox_record *record, struct buf *out)
+{
+    const struct outbox_entry *entry = &record->entry;
+    size_t from = out->len;
+
+    switch (record->line) {
+    case OUTBOX_LINE_NAME:
+        buf_printf(out, "name %s", record->name);
+        break;
+    case OUTBOX_LINE_ADD:
+        buf_printf(out, "add %llu %s %s %s ", (unsigned long long)entry->id,
+                   entry->kind == OUTBOX_INTENT ? "intent" : "purge",
+                   entry->purge.soft ? "soft" : "hard",
+                   inval_kind_name(entry->purge.kind));
+        add_hex(out, span_of(entry->purge.host));
+        buf_add_char(out, ' ');
+        add_hex(out, span_of(entry->purge.value));
+        break;
+    case OUTBOX_LINE_DONE:
+        buf_printf(out, "done %llu", (unsigned long long)entry->id);
+        break;
+    }
+    add_sum(out, from);
+}
+
+/* ---- reading ---- */
+
+/* Takes the checksum off. */
+static bool
+check_sum(struct span *line)
+{
+    struct buf want = {0};
+
+    if (line->len < SUM_DIGITS + 1)
+        return false;
+    struct span text = span_sub(*line, 0, line->len - SUM_DIGITS - 1);
+    struct span rest = span_sub(*line, text.len, line->len);
+    struct hash128 sum = hash_bytes(text, 0);
+
+    buf_printf(&want, " %016llx", (unsigned long long)sum.lo);
+    bool good = span_eq(rest, buf_span(&want));
+
+    buf_fini(&want);
+    *line = text;
+    return good;
+}
+
+static bool
+one_of(struct span text, const char *no, const char *yes, bool *is)
+{
+    *is = span_eq(text, span_of(yes));
+    return *is || span_eq(text, span_of(no));
+}
+
+static bool
+parse_name(struct span rest, struct outbox_record *record)
+{
+    if (rest.len != sizeof(record->name) - 1)
+        return false;
+    for (size_t i = 0; i < rest.len; i++) {
+        if (digit(rest.ptr[i]) < 0)
+            return false;
+    }
+    memcpy(record->name, rest.ptr, rest.len);
+    record->name[rest.len] = '\0';
+    return true;
+}
+
+static bool
+parse_purge(struct span host, struct span value, struct purge *purge)
+{
+    char why[128];
+
+    purge->once = NULL;
+    purge->host = from_hex(host);
+    purge->value = from_hex(value);
+    if (purge->host != NULL && purge->value != NULL &&
+        purge_valid(purge, why, sizeof(why)))
+        return true;
+    free(purge->host);
+    free(purge->value);
+    return false;
+}
+
+static bool
+parse_add(struct span rest, struct outbox_record *record)
+{
+    struct outbox_entry *entry = &record->entry;
+    struct span part[6];
+    bool intent;
+
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        if (!span_split(&rest, ' ', &part[i]))
+            return false;
+    }
+    if (rest.ptr != NULL || !span_u64(part[0], INT64_MAX, &entry->id) ||
+        !one_of(part[1], "purge", "intent", &intent) ||
+        !one_of(part[2], "hard", "soft", &entry->purge.soft) ||
+        !inval_kind_parse(part[3], &entry->purge.kind))
+        return false;
+    entry->kind = intent ? OUTBOX_INTENT : OUTBOX_PURGE;
+    return parse_purge(part[4], part[5], &entry->purge);
+}
+
+bool
+outbox_parse(struct span line, struct outbox_record *record)
+{
+    struct span rest;
+
+    *record = (struct outbox_record){0};
+    if (!check_sum(&line))
+        return false;
+    if (span_starts(line, SPAN("name "))) {
+        record->line = OUTBOX_LINE_NAME;
+        return parse_name(span_sub(line, 5, line.len), record);
+    }
+    if (span_starts(line, SPAN("add "))) {
+        record->line = OUTBOX_LINE_ADD;
+        return parse_add(span_sub(line, 4, line.len), record);
+    }
+    rest = span_sub(line, 5, line.len);
+    record->line = OUTBOX_LINE_DONE;
+    return span_starts(line, SPAN("done ")) &&
+           span_u64(rest, INT64_MAX, &record->entry.id);
+}
