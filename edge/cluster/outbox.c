@@ -308,11 +308,11 @@ read_lines(struct outbox *outbox, struct span text)
         at = end + 1;
     }
     if (bad_before > 0) {
-        struct outbox_entry all = {
-            .id = outbox->last_id + 1,
-            .kind = OUTBOX_PURGE,
-            .inherited = true,
-            .purge = {INVAL_ALL, true, mem_strdup(""), mem_strdup(""), NULL}};
+        struct outbox_entry all = {.id = outbox->last_id + 1,
+                                   .kind = OUTBOX_PURGE,
+                                   .inherited = true,
+                                   .purge = {INVAL_ALL, true, mem_strdup(""),
+                                             mem_strdup(""), 0, NULL}};
 
         add_item(outbox, &all)->durable = true;
     }

@@ -11,9 +11,10 @@
 #include "stream_internal.h"
 
 /*
- * One purge on its way: posted to the control thread, published, waiting for
- * the own stream, posted back. In `streams->jobs` from the first to the last
- * of its time on the control thread.
+ * One purge on its way: posted to the control thread, published to one stream
+ * after the other until one takes it, read back from there, posted back. In
+ * `streams->jobs` from the first to the last of its time on the control
+ * thread. A job of the outbox's has no `fn`.
  */
 struct job {
     struct post post;
@@ -23,6 +24,9 @@ struct job {
     struct loop *reply_to;
     purge_fn fn;
     void *arg;
+    uint64_t kept;         /* the entry of the outbox that it is of; 0: none */
+    lease_sites tried;     /* streams that did not take it */
+    struct stream *stream; /* the one that is asked, or has taken it */
     struct bus_call *publish; /* under way, or NULL */
     struct timer *deadline;   /* of being read back, or NULL */
     struct purge_result result;
@@ -48,15 +52,35 @@ purge_valid(const struct purge *purge, char *why, size_t size)
 }
 
 static void
+job_free(struct job *job)
+{
+    free(job->purge.host);
+    free(job->purge.value);
+    free(job->purge.once);
+    free(job);
+}
+
+static void
 on_reply_loop(struct post *post)
 {
     struct job *job = CONTAINER_OF(post, struct job, post);
 
     job->fn(job->arg, &job->result);
-    free(job->purge.host);
-    free(job->purge.value);
-    free(job->purge.once);
-    free(job);
+    job_free(job);
+}
+
+static void
+tell_log(const struct job *job)
+{
+    const struct purge *purge = &job->purge;
+
+    counter_add(COUNTER_INVAL_FAILED, 1);
+    LOG(LOG_WARN, "an invalidation of %s \"%s%s\": %s; %s",
+        inval_kind_name(purge->kind), purge->host, purge->value,
+        job->result.why,
+        job->result.outcome == PURGE_KEPT
+            ? "the other nodes keep what it matches until then"
+            : "the other nodes keep what it matches: purge it again");
 }
 
 /* The end of its time on the control thread. */
@@ -68,19 +92,18 @@ answer(struct job *job)
     bus_cancel(&job->publish);
     timer_free(&job->deadline);
     list_remove(&job->link);
-    if (job->result.outcome == PURGE_LOCAL) {
-        counter_add(COUNTER_INVAL_FAILED, 1);
-        LOG(LOG_WARN,
-            "an invalidation of %s \"%s%s\": %s; the other nodes keep what it "
-            "matches: purge it again",
-            inval_kind_name(job->purge.kind),
-            job->purge.host != NULL ? job->purge.host : "",
-            job->purge.value != NULL ? job->purge.value : "", job->result.why);
-    } else if (job->result.outcome == PURGE_PUBLISHED) {
+    if (job->result.outcome == PURGE_PUBLISHED)
         counter_add(COUNTER_INVAL_PUBLISHED, 1);
+    else if (job->result.outcome != PURGE_ALONE && job->kept == 0)
+        tell_log(job);
+    if (job->kept != 0) {
+        outbox_published(streams, job->kept,
+                         job->result.outcome == PURGE_PUBLISHED);
+        job_free(job);
+    } else {
+        job->post.fn = on_reply_loop;
+        loop_post(job->reply_to, &job->post);
     }
-    job->post.fn = on_reply_loop;
-    loop_post(job->reply_to, &job->post);
     streams_unref(streams);
 }
 
@@ -89,24 +112,54 @@ apply_here(struct job *job)
 {
     struct inval_entry entry = entry_of(&job->purge);
 
-    inval_apply(job->streams->inval, &entry, INVAL_LOCAL, 0);
-    inval_publish(job->streams->inval);
+    if (job->kept == 0) { /* else it was, when it was put there */
+        inval_apply(job->streams->inval, &entry, INVAL_LOCAL, 0);
+        inval_publish(job->streams->inval);
+    }
     job->result.applied = true;
 }
+
+/* ---- keeping ---- */
+
+static void
+on_kept(void *arg, enum err err, uint64_t id)
+{
+    struct job *job = arg;
+
+    (void)id;
+    if (err == ERR_OK)
+        job->result.outcome = PURGE_KEPT;
+    answer(job);
+}
+
+/* No stream took it: `why` is written. */
+static void
+keep(struct job *job)
+{
+    struct outbox *outbox = job->streams->outbox;
+
+    apply_here(job);
+    if (outbox == NULL || job->kept != 0)
+        answer(job);
+    else
+        outbox_add(outbox, OUTBOX_PURGE, &job->purge, on_kept, job);
+}
+
+/* ---- published ---- */
 
 static bool
 same_history(const struct job *job)
 {
-    const struct stream *own = job->streams->own;
+    const struct stream *stream = job->stream;
 
-    return own->met && own->era.epoch == job->result.epoch &&
-           own->era.term == job->result.term;
+    return stream->met && stream->era.epoch == job->result.epoch &&
+           stream->era.term == job->result.term;
 }
 
 static bool
 read_back(const struct job *job)
 {
-    return same_history(job) && job->streams->own->cursor.n >= job->result.n;
+    return same_history(job) && job->stream->cursor.n >= job->result.n;
 }
 
 static void
@@ -115,7 +168,7 @@ on_deadline(void *arg)
     struct job *job = arg;
 
     snprintf(job->result.why, sizeof(job->result.why),
-             same_history(job) || !job->streams->own->met
+             same_history(job) || !job->stream->met
                  ? "published, but this node has not read it back within "
                    "%d ms; it will"
                  : "published, but within %d ms the stream began another "
@@ -125,6 +178,8 @@ on_deadline(void *arg)
     apply_here(job);
     answer(job);
 }
+
+static void publish(struct job *job);
 
 static void
 on_published(void *arg, enum err err, const char *why,
@@ -140,8 +195,7 @@ on_published(void *arg, enum err err, const char *why,
                      ? "it is not known whether it was published"
                      : "not published",
                  why);
-        apply_here(job);
-        answer(job);
+        publish(job); /* to the next one */
         return;
     }
     job->result.outcome = PURGE_PUBLISHED;
@@ -156,7 +210,7 @@ on_published(void *arg, enum err err, const char *why,
     job->deadline = timer_new(job->streams->control, on_deadline, job);
     timer_start(job->deadline, PURGE_APPLY_MS);
     /* The push is on its way, or lost. */
-    stream_sync(job->streams->own);
+    stream_sync(job->stream);
 }
 
 void
@@ -164,16 +218,11 @@ purge_look(struct streams *streams)
 {
     struct job *job, *next;
 
-    /* In the order of their numbers, but for those of a history that ended. */
     list_for_each_safe (job, next, &streams->jobs, link) {
-        if (job->deadline == NULL)
-            break;
-        if (read_back(job)) {
-            job->result.applied = true;
-            answer(job);
-        } else if (same_history(job)) {
-            break;
-        }
+        if (job->deadline == NULL || !read_back(job))
+            continue;
+        job->result.applied = true;
+        answer(job);
     }
 }
 
@@ -192,17 +241,52 @@ purge_abandon(struct streams *streams)
     }
 }
 
+/* The next stream to ask: our own first. */
+static struct stream *
+choose(const struct job *job)
+{
+    struct streams *streams = job->streams;
+    struct stream *best = NULL;
+
+    for (size_t i = 0; i < streams->count; i++) {
+        struct stream *stream = &streams->list[i];
+        lease_sites bit = (lease_sites)1 << stream->index;
+
+        if ((job->tried & bit) != 0 || !bus_connected(stream->bus) ||
+            (job->purge.writers != 0 && (job->purge.writers & bit) == 0))
+            continue;
+        if (best == NULL || stream->own)
+            best = stream;
+    }
+    return best;
+}
+
 static void
 publish(struct job *job)
 {
     struct inval_entry entry = entry_of(&job->purge);
     struct span items[STREAM_ITEMS];
+    struct stream *stream = choose(job);
     char time[24];
 
+    if (stream == NULL) {
+        if (job->result.why[0] == '\0')
+            snprintf(job->result.why, sizeof(job->result.why),
+                     "applied on this node only: not published: %s",
+                     job->streams->own != NULL
+                         ? "the Redis of no site that may take it is connected"
+                         : "this site has no Redis, and no other that may take "
+                           "it is connected; give `redis` for it in `sites`");
+        keep(job);
+        return;
+    }
+    job->stream = stream;
+    job->tried |= (lease_sites)1 << stream->index;
+    snprintf(job->result.site, sizeof(job->result.site), "%s", stream->name);
     stream_encode(&entry, job->streams->node, clock_wall_ms(), time, items);
-    job->publish = bus_publish_many(job->streams->own->bus, items, STREAM_ITEMS,
-                                    STREAM_ITEMS, span_of(job->purge.once),
-                                    on_published, job);
+    job->publish =
+        bus_publish_many(stream->bus, items, STREAM_ITEMS, STREAM_ITEMS,
+                         span_of(job->purge.once), on_published, job);
 }
 
 static void
@@ -218,42 +302,56 @@ on_control(struct post *post)
         snprintf(job->result.why, sizeof(job->result.why),
                  "not applied, not published: this node is stopping");
         answer(job);
-        return;
-    }
-    if (streams->own != NULL) {
+    } else if (streams->configured) {
         publish(job);
-        return;
-    }
-    apply_here(job);
-    if (!streams->configured)
+    } else {
         job->result.outcome = PURGE_ALONE;
-    else
-        snprintf(job->result.why, sizeof(job->result.why),
-                 "applied on this node only: not published: site %s has no "
-                 "Redis; give `redis` for it in `sites`",
-                 streams->site);
-    answer(job);
+        apply_here(job);
+        answer(job);
+    }
+}
+
+static struct job *
+job_new(struct streams *streams, const struct purge *purge)
+{
+    struct job *job = mem_zalloc(sizeof(*job));
+
+    job->streams = streams;
+    job->purge.kind = purge->kind;
+    job->purge.soft = purge->soft;
+    job->purge.writers = purge->writers;
+    job->purge.host = mem_strdup(purge->host != NULL ? purge->host : "");
+    job->purge.value = mem_strdup(purge->value != NULL ? purge->value : "");
+    job->purge.once = mem_strdup(purge->once != NULL ? purge->once : "");
+    atomic_fetch_add(&streams->refs, 1);
+    return job;
+}
+
+void
+purge_kept(struct streams *streams, const struct outbox_entry *entry)
+{
+    struct job *job = job_new(streams, &entry->purge);
+
+    free(job->purge.once);
+    job->purge.once = mem_printf("outbox/%s/%llu", outbox_name(streams->outbox),
+                                 (unsigned long long)entry->id);
+    job->kept = entry->id;
+    on_control(&job->post);
 }
 
 void
 purge_submit(struct streams *streams, const struct purge *purge,
              struct loop *reply_to, purge_fn fn, void *arg)
 {
-    struct job *job = mem_zalloc(sizeof(*job));
+    struct job *job;
     char why[128];
 
     TAG_CHECK(streams, STREAMS_TAG);
     CHECK(purge_valid(purge, why, sizeof(why)));
-    job->streams = streams;
-    job->purge.kind = purge->kind;
-    job->purge.soft = purge->soft;
-    job->purge.host = mem_strdup(purge->host != NULL ? purge->host : "");
-    job->purge.value = mem_strdup(purge->value != NULL ? purge->value : "");
-    job->purge.once = mem_strdup(purge->once != NULL ? purge->once : "");
+    job = job_new(streams, purge);
     job->reply_to = reply_to;
     job->fn = fn;
     job->arg = arg;
-    atomic_fetch_add(&streams->refs, 1);
     job->post.fn = on_control;
     loop_post(streams->control, &job->post);
 }

@@ -72,6 +72,7 @@ streams_start(struct loop *control, const struct streams_options *options,
     streams->poll_ms = options->poll_ms;
     streams->leases = leases_new();
     streams->generation = options->generation;
+    streams->outbox = options->outbox;
     streams->drift_percent =
         options->drift_percent > 0 ? options->drift_percent : DRIFT_PERCENT;
     streams->lease_max_ms =
@@ -82,6 +83,7 @@ streams_start(struct loop *control, const struct streams_options *options,
         mem_zalloc(options->site_count * sizeof(*streams->list) + 1);
     for (size_t i = 0; i < options->site_count; i++)
         add_site(streams, options, i);
+    outbox_start(streams);
     return streams;
 }
 
@@ -157,6 +159,7 @@ streams_free(struct streams **streams)
         return;
     TAG_CHECK(s, STREAMS_TAG);
     s->closed = true;
+    outbox_stop(s);
     purge_abandon(s);
     for (size_t i = 0; i < s->count; i++) {
         wait_abandon(&s->list[i]);

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "bus/bus.h"
+#include "cluster/outbox.h"
 #include "cluster/purge.h"
 #include "cluster/purge_wait.h"
 #include "cluster/stream.h"
@@ -97,6 +98,9 @@ struct streams {
     uint64_t generation; /* of the list of sites */
     unsigned drift_percent;
     uint64_t lease_max_ms;
+    struct outbox *outbox; /* NULL: none */
+    struct timer *pump_timer;
+    bool pumping; /* an entry of the outbox is being published */
     uint64_t poll_ms;
     struct stream *list;
     size_t count;
@@ -148,6 +152,16 @@ void wait_acked(struct stream *stream, struct span id, uint64_t term,
 void purge_look(struct streams *streams);
 /* Answers all that are under way. */
 void purge_abandon(struct streams *streams);
+/* Publishes an entry of the outbox; ends in outbox_published. */
+void purge_kept(struct streams *streams, const struct outbox_entry *entry);
+
+/* ---- stream_outbox.c ---- */
+
+void outbox_start(struct streams *streams);
+void outbox_stop(struct streams *streams);
+/* A stream can be written again. */
+void outbox_look(struct streams *streams);
+void outbox_published(struct streams *streams, uint64_t id, bool published);
 void streams_unref(struct streams *streams);
 
 /* ---- entries (pure) ---- */

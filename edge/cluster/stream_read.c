@@ -100,8 +100,7 @@ took(struct stream *stream)
     inval_publish(stream->streams->inval);
     lease_look(stream);
     ack_look(stream);
-    if (stream->own)
-        purge_look(stream->streams);
+    purge_look(stream->streams);
 }
 
 static void
@@ -252,11 +251,14 @@ on_poll(void *arg)
 static void
 on_state(void *arg, bool connected, const char *why)
 {
+    struct stream *stream = arg;
+
     (void)why;
     if (!connected)
         return;
-    lease_renew(arg);
-    stream_sync(arg);
+    lease_renew(stream);
+    stream_sync(stream);
+    outbox_look(stream->streams);
 }
 
 static void

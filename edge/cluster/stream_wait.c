@@ -36,6 +36,7 @@ struct wait {
     struct list_link link; /* stream->waits */
     struct streams *streams;
     struct stream *stream;
+    char site[POSITION_NAME];
     struct bus_era era;
     uint64_t n;
     enum purge_wait scope;
@@ -287,18 +288,22 @@ static void
 on_control(struct post *post)
 {
     struct wait *wait = CONTAINER_OF(post, struct wait, post);
-    struct stream *own = wait->streams->own;
+    struct stream *stream = NULL;
 
     list_init(&wait->link);
-    if (wait->streams->closed || own == NULL) {
+    for (size_t i = 0; i < wait->streams->count; i++) {
+        if (strcmp(wait->streams->list[i].name, wait->site) == 0)
+            stream = &wait->streams->list[i];
+    }
+    if (wait->streams->closed || stream == NULL) {
         end(wait, PURGE_DEADLINE);
         return;
     }
-    wait->stream = own;
+    wait->stream = stream;
     wait->published_ns = clock_boot_ns();
     wait->deadline_ns = wait->published_ns + wait->deadline_ms * NS_PER_MS;
     wait->timer = timer_new(wait->streams->control, on_timer, wait);
-    list_push_back(&own->waits, &wait->link);
+    list_push_back(&stream->waits, &wait->link);
     look(wait);
 }
 
@@ -312,6 +317,7 @@ purge_wait_start(struct streams *streams,
     TAG_CHECK(streams, STREAMS_TAG);
     CHECK(options->scope != PURGE_WAIT_NONE);
     wait->streams = streams;
+    copy(wait->site, sizeof(wait->site), span_of(options->site));
     wait->era = (struct bus_era){options->epoch, options->term};
     wait->n = options->n;
     wait->scope = options->scope;

@@ -57,9 +57,10 @@ struct purge_wait_result {
 typedef void (*purge_wait_fn)(void *arg,
                               const struct purge_wait_result *result);
 
-/* Where the last of the entries stands that are waited for, in the stream of
- * our own site: those before it are acknowledged with it. */
+/* Where the last of the entries stands that are waited for, in the stream of a
+ * site: those before it are acknowledged with it. */
 struct purge_wait_options {
+    const char *site; /* copied */
     uint64_t epoch;
     uint64_t term;
     uint64_t n;

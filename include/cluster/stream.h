@@ -23,6 +23,7 @@ struct bus;
 struct conf;
 struct leases;
 struct loop;
+struct outbox;
 struct streams;
 
 struct streams_site {
@@ -43,6 +44,7 @@ struct streams_options {
     uint64_t generation;    /* of the list of sites */
     unsigned drift_percent; /* by which a clock may be wrong; 0: 1 */
     uint64_t lease_max_ms;  /* 0: LEASE_LENGTH_MAX_MS */
+    struct outbox *outbox;  /* outlives the streams; NULL: none */
 };
 
 /* Begins to connect to every site's Redis. `conf` is not kept. */

@@ -19,6 +19,7 @@
 #include "base/grace.h"
 #include "bus/bus.h"
 #include "cluster/inval.h"
+#include "cluster/outbox.h"
 #include "cluster/purge.h"
 #include "cluster/stream.h"
 
@@ -34,6 +35,7 @@ static struct loop *loop;
 static struct node nodes[2];
 static bool available;
 static uint64_t generation = 1;
+static struct outbox *outbox;
 
 static inline void
 node_start_with(struct node *node, const char *site, uint64_t poll_ms,
@@ -54,6 +56,7 @@ node_start_with(struct node *node, const char *site, uint64_t poll_ms,
         .poll_ms = poll_ms,
         .generation = generation,
         .lease_max_ms = 600,
+        .outbox = outbox,
     };
 
     node->inval = inval_new(1 << 20);
@@ -147,13 +150,21 @@ purge(struct node *node, const char *path)
 {
     struct answer answer = {0};
     char host[] = "h", value[64];
-    struct purge what = {INVAL_URL, false, host, value, NULL};
+    struct purge what = {INVAL_URL, false, host, value, 0, NULL};
 
     snprintf(value, sizeof(value), "%s", path);
     purge_submit(node->streams, &what, loop, on_purged, &answer);
     assert_false(answer.done);
     assert_true(loop_until(loop, is_answered, &answer, PATIENCE_MS));
     return answer.result;
+}
+
+static inline enum validity
+check(struct node *node, const char *path, uint64_t position)
+{
+    struct inval_subject subject = {SPAN("h"), span_of(path), NULL, 0};
+
+    return inval_check(node->inval, &subject, position);
 }
 
 #endif

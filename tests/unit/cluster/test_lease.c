@@ -89,8 +89,14 @@ static struct waited
 wait_for(struct node *node, const struct purge_result *purged,
          enum purge_wait scope, uint64_t deadline_ms)
 {
-    struct purge_wait_options options = {purged->epoch, purged->term, purged->n,
-                                         scope, deadline_ms};
+    struct purge_wait_options options = {
+        .site = purged->site,
+        .epoch = purged->epoch,
+        .term = purged->term,
+        .n = purged->n,
+        .scope = scope,
+        .deadline_ms = deadline_ms,
+    };
     struct waited waited = {0};
     uint64_t begin = clock_boot_ns();
 
@@ -242,13 +248,74 @@ test_generation(void **state)
     assert_true(loop_until(loop, first_holds_not, &p, PATIENCE_MS));
 }
 
+/* ---- the outbox ---- */
+
+static bool
+is_empty(void *arg)
+{
+    return outbox_count(arg) == 0;
+}
+
+struct applied {
+    uint64_t want;
+};
+
+static bool
+is_applied(void *arg)
+{
+    return status(&nodes[1], 1).applied >= ((struct applied *)arg)->want;
+}
+
+/* No stream can be written: kept, applied here, published later, once, also
+ * over a restart. */
+static void
+test_outbox(void **state)
+{
+    char folder[] = "/tmp/atlas_outbox_XXXXXX", command[64], why[300];
+
+    (void)state;
+    SKIP_WITHOUT_REDIS();
+    assert_non_null(mkdtemp(folder));
+    node_stop(&nodes[0]);
+    outbox = outbox_open(loop, folder, why, sizeof(why));
+    assert_non_null(outbox);
+    redis_server_kill(&servers[0]);
+    redis_server_kill(&servers[1]);
+    node_start_with(&nodes[0], "p", 50, 2000);
+    struct purge_result purged = purge(&nodes[0], "/kept");
+
+    assert_int_equal(purged.outcome, PURGE_KEPT);
+    assert_true(purged.applied);
+    assert_int_equal(check(&nodes[0], "/kept", 1), VALIDITY_HARD);
+    assert_int_equal(outbox_count(outbox), 1);
+    /* Another start finds it. */
+    node_stop(&nodes[0]);
+    outbox_close(&outbox);
+    outbox = outbox_open(loop, folder, why, sizeof(why));
+    assert_int_equal(outbox_count(outbox), 1);
+    node_start_with(&nodes[0], "p", 50, 2000);
+    assert_int_equal(check(&nodes[0], "/kept", 1), VALIDITY_HARD);
+    struct applied applied = {status(&nodes[1], 1).applied + 1};
+
+    redis_server_start(&servers[1]);
+    assert_true(loop_until(loop, is_empty, outbox, PATIENCE_MS));
+    assert_true(loop_until(loop, is_applied, &applied, PATIENCE_MS));
+    assert_int_equal(redis_server_do(&servers[1], "XLEN {atlas:q}:log"), 1);
+    node_stop(&nodes[0]);
+    outbox_close(&outbox);
+    redis_server_start(&servers[0]);
+    node_start_with(&nodes[0], "p", 50, 2000);
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* The same key publishes once. */
 static void
 test_once(void **state)
 {
     struct answer answers[3] = {{0}};
     char host[] = "h", value[] = "/x", key[] = "order-7", other[] = "order-8";
-    struct purge what = {INVAL_URL, false, host, value, key};
+    struct purge what = {INVAL_URL, false, host, value, 0, key};
 
     (void)state;
     SKIP_WITHOUT_REDIS();
@@ -290,6 +357,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_term, setup_leases, teardown),
         cmocka_unit_test_setup_teardown(test_generation, setup_leases,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_outbox, setup_leases, teardown),
         cmocka_unit_test_setup_teardown(test_once, setup_leases, teardown),
         cmocka_unit_test_setup_teardown(test_trim, setup_leases, teardown),
     };

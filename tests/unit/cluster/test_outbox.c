@@ -75,7 +75,7 @@ static uint64_t
 add(struct outbox *outbox, enum outbox_kind kind, const char *path)
 {
     char host[] = "h", value[64];
-    struct purge purge = {INVAL_URL, false, host, value, NULL};
+    struct purge purge = {INVAL_URL, false, host, value, 0, NULL};
     struct told told = {0};
 
     snprintf(value, sizeof(value), "%s", path);
@@ -110,7 +110,7 @@ test_lines(void **state)
                       .kind = i % 2 ? OUTBOX_INTENT : OUTBOX_PURGE,
                       .purge = {rows[i].kind, rows[i].soft,
                                 (char *)(uintptr_t)rows[i].host,
-                                (char *)(uintptr_t)rows[i].value, NULL}},
+                                (char *)(uintptr_t)rows[i].value, 0, NULL}},
         };
         struct outbox_record got;
         struct buf text = {0};
@@ -267,7 +267,7 @@ static void
 test_full(void **state)
 {
     char host[] = "h", value[] = "/a";
-    struct purge purge = {INVAL_URL, false, host, value, NULL};
+    struct purge purge = {INVAL_URL, false, host, value, 0, NULL};
     struct rlimit old, small;
     struct told told = {0};
     struct outbox *outbox = open_it();

@@ -1,14 +1,6 @@
 /* Streams and purges against real Redis servers. */
 #include "stream_nodes.h"
 
-static enum validity
-check(struct node *node, const char *path, uint64_t position)
-{
-    struct inval_subject subject = {SPAN("h"), span_of(path), NULL, 0};
-
-    return inval_check(node->inval, &subject, position);
-}
-
 struct want {
     struct node *node;
     const char *path;
@@ -120,7 +112,7 @@ many_at_once(void **state)
 {
     static struct answer answers[3000];
     char host[] = "h", value[64];
-    struct purge what = {INVAL_URL, true, host, value, NULL};
+    struct purge what = {INVAL_URL, true, host, value, 0, NULL};
     uint64_t before = inval_seq(nodes[1].inval);
 
     (void)state;
@@ -437,7 +429,7 @@ static void
 stops_under_way(void **state)
 {
     char host[] = "h", value[] = "/x";
-    struct purge what = {INVAL_URL, false, host, value, NULL};
+    struct purge what = {INVAL_URL, false, host, value, 0, NULL};
     bool called = false;
 
     (void)state;

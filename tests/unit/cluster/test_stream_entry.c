@@ -157,19 +157,19 @@ valid_purges(void **state)
         struct purge purge;
         const char *why;
     } table[] = {
-        {{INVAL_URL, false, host, path, NULL}, ""},
-        {{INVAL_ALL, true, NULL, NULL, NULL}, ""},
-        {{INVAL_URL, false, NULL, path, NULL}, ""},
-        {{INVAL_HOST, false, NULL, NULL, NULL}, "the host is missing"},
-        {{INVAL_URL, false, host, NULL, NULL}, "the path is missing"},
-        {{INVAL_PREFIX, false, host, bad, NULL},
+        {{INVAL_URL, false, host, path, 0, NULL}, ""},
+        {{INVAL_ALL, true, NULL, NULL, 0, NULL}, ""},
+        {{INVAL_URL, false, NULL, path, 0, NULL}, ""},
+        {{INVAL_HOST, false, NULL, NULL, 0, NULL}, "the host is missing"},
+        {{INVAL_URL, false, host, NULL, 0, NULL}, "the path is missing"},
+        {{INVAL_PREFIX, false, host, bad, 0, NULL},
          "the path does not begin with '/'"},
-        {{INVAL_TAG, false, NULL, NULL, NULL}, "the tag is missing"},
-        {{INVAL_GROUP, false, host, path, NULL}, ""},
-        {{INVAL_GROUP, false, host, NULL, NULL}, "the group is missing"},
-        {{INVAL_TAG, false, host, bad, NULL},
+        {{INVAL_TAG, false, NULL, NULL, 0, NULL}, "the tag is missing"},
+        {{INVAL_GROUP, false, host, path, 0, NULL}, ""},
+        {{INVAL_GROUP, false, host, NULL, 0, NULL}, "the group is missing"},
+        {{INVAL_TAG, false, host, bad, 0, NULL},
          "a host does not belong to this kind"},
-        {{INVAL_HOST, false, path, NULL, NULL},
+        {{INVAL_HOST, false, path, NULL, 0, NULL},
          "the host has characters that no host has"},
     };
 
