@@ -145,18 +145,25 @@ is_answered(void *arg)
     return ((struct answer *)arg)->done;
 }
 
+/* To the streams of `writers`; 0: any. */
 static inline struct purge_result
-purge(struct node *node, const char *path)
+purge_at(struct node *node, const char *path, lease_sites writers)
 {
     struct answer answer = {0};
     char host[] = "h", value[64];
-    struct purge what = {INVAL_URL, false, host, value, 0, NULL};
+    struct purge what = {INVAL_URL, false, host, value, writers, NULL};
 
     snprintf(value, sizeof(value), "%s", path);
     purge_submit(node->streams, &what, loop, on_purged, &answer);
     assert_false(answer.done);
     assert_true(loop_until(loop, is_answered, &answer, PATIENCE_MS));
     return answer.result;
+}
+
+static inline struct purge_result
+purge(struct node *node, const char *path)
+{
+    return purge_at(node, path, 0);
 }
 
 static inline enum validity

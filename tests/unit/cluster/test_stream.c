@@ -144,14 +144,20 @@ restart(void **state)
     uint64_t before = inval_seq(nodes[0].inval);
 
     redis_server_kill(&servers[0]);
-    /* Cut off: told, and applied here. */
+    /* The own site is cut off: another one takes it. */
     struct purge_result result = purge(&nodes[0], "/y");
 
+    assert_int_equal(result.outcome, PURGE_PUBLISHED);
+    assert_string_equal(result.site, "q");
+    assert_true(result.applied);
+    assert_int_equal(check(&nodes[0], "/y", before), VALIDITY_HARD);
+    assert_int_equal(check(&nodes[0], "/z", before), VALIDITY_VALID);
+    /* Of one that may stand in its stream only: told, and applied here. */
+    result = purge_at(&nodes[0], "/w", 1);
     assert_int_equal(result.outcome, PURGE_LOCAL);
     assert_true(result.applied);
     assert_non_null(strstr(result.why, "applied on this node only"));
-    assert_int_equal(check(&nodes[0], "/y", before), VALIDITY_HARD);
-    assert_int_equal(check(&nodes[0], "/z", before), VALIDITY_VALID);
+    assert_int_equal(check(&nodes[0], "/w", before), VALIDITY_HARD);
     /* The other site goes on. */
     assert_int_equal(purge(&nodes[1], "/q").outcome, PURGE_PUBLISHED);
     redis_server_start(&servers[0]);
@@ -295,7 +301,7 @@ refusals(void **state)
 
     redis_server_do(s, "CONFIG SET maxmemory-policy allkeys-lru");
     wait_error("ATLASPOLICY");
-    assert_int_equal(purge(&nodes[0], "/y").outcome, PURGE_LOCAL);
+    assert_int_equal(purge_at(&nodes[0], "/y", 1).outcome, PURGE_LOCAL);
     redis_server_do(s, "CONFIG SET maxmemory-policy noeviction");
     works_again(0);
 
