@@ -318,7 +318,7 @@ refusals(void **state)
 
     /* Full: what is there can still be read. */
     redis_server_do(s, "CONFIG SET maxmemory 1");
-    struct purge_result result = purge(&nodes[0], "/full");
+    struct purge_result result = purge_at(&nodes[0], "/full", 1);
 
     assert_int_equal(result.outcome, PURGE_LOCAL);
     assert_non_null(strstr(result.why, "OOM"));
