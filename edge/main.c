@@ -24,6 +24,7 @@
 #include "base/secret.h"
 #include "cluster/auth.h"
 #include "cluster/inval.h"
+#include "cluster/outbox.h"
 #include "cluster/peers.h"
 #include "cluster/stream.h"
 #include "conf/conf.h"
@@ -40,6 +41,7 @@ struct edge {
     struct fetch_pool *fetch;
     struct store *store;
     struct inval *inval;
+    struct outbox *outbox;
     struct streams *streams;
     struct auth *auth;
     struct peers *peers;
@@ -188,13 +190,28 @@ watch_signals(struct edge *edge)
 
 /* ---- putting it together ---- */
 
+/* False when the folder is of no use. */
+static bool
+make_outbox(struct edge *edge)
+{
+    char why[512];
+
+    if (edge->conf->state_dir[0] == '\0')
+        return true;
+    edge->outbox =
+        outbox_open(edge->loop, edge->conf->state_dir, why, sizeof(why));
+    if (edge->outbox == NULL)
+        LOG(LOG_ERROR, "the outbox cannot be used: %s", why);
+    return edge->outbox != NULL;
+}
+
 static void
 make_cluster(struct edge *edge)
 {
     const struct conf *conf = edge->conf;
 
     edge->inval = inval_new((size_t)conf->invalidation_memory_bytes);
-    edge->streams = streams_new(edge->loop, conf, edge->inval);
+    edge->streams = streams_new(edge->loop, conf, edge->inval, edge->outbox);
     if (conf->secret[0] == '\0')
         return;
     struct auth_options options = {
@@ -298,6 +315,8 @@ make(struct edge *edge)
     edge->fetch = fetch_pool_new(edge->loop, NULL);
     edge->store =
         store_new((size_t)conf->memory_bytes, (size_t)conf->max_object_bytes);
+    if (!make_outbox(edge))
+        return false;
     make_cluster(edge);
     if (edge->auth != NULL && conf->peers.enabled)
         make_peers(edge);
@@ -316,6 +335,7 @@ take_apart(struct edge *edge)
     access_log_free(&edge->access_log);
     peers_free(&edge->peers);
     streams_free(&edge->streams);
+    outbox_close(&edge->outbox);
     auth_free(&edge->auth);
     store_free(&edge->store);
     inval_free(&edge->inval);

@@ -96,6 +96,12 @@ stream_n(const struct stream_status *s)
     return s->n;
 }
 
+static uint64_t
+stream_is_leased(const struct stream_status *s)
+{
+    return s->leased;
+}
+
 static const struct {
     const char *name;
     const char *help;
@@ -103,6 +109,8 @@ static const struct {
 } stream_gauges[] = {
     {"atlas_stream_connected", "1 while this site's Redis is connected.",
      stream_is_connected},
+    {"atlas_stream_leased", "1 while this node holds a lease at this site.",
+     stream_is_leased},
     {"atlas_stream_lag_entries",
      "Entries of this site's stream known, and not applied yet.", stream_lag},
     {"atlas_stream_position",

@@ -1,6 +1,7 @@
 /*
  * POST /v1/purge. The purges of a batch are submitted in their order, a window
- * at a time. What is submitted cannot be taken back, so a job lives until the
+ * at a time; then, if that is asked for, their acknowledgement is waited for.
+ * What is submitted cannot be taken back, so a job lives until the
  * last answer, also when the request, or the whole admin, has gone before.
  */
 #include <jansson.h>
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "cluster/purge.h"
 #include "http/status.h"
+#include "purge_ack_internal.h"
 #include "purge_body_internal.h"
 
 /* On their way at once. */
@@ -37,6 +39,7 @@ struct job {
     char site[POSITION_NAME];
     size_t submitted;
     size_t answered;
+    struct purge_ack ack;
 };
 
 static void
@@ -46,6 +49,7 @@ job_free(struct job *job)
         free(job->results[i].why);
     free(job->results);
     purge_body_fini(&job->body);
+    purge_ack_fini(&job->ack);
     free(job);
 }
 
@@ -83,6 +87,8 @@ put_result(json_t *object, const struct job *job, const struct result *result)
     put(object, "applied", json_boolean(result->applied));
     if (result->outcome == PURGE_ALONE)
         put(object, "alone", json_true());
+    if (result->outcome == PURGE_KEPT)
+        put(object, "kept", json_true());
     if (job->site[0] != '\0')
         put_text(object, "site", job->site);
     if (published) {
@@ -97,6 +103,7 @@ put_result(json_t *object, const struct job *job, const struct result *result)
 struct summary {
     size_t published;
     size_t applied;
+    size_t kept;   /* to be published later */
     size_t failed; /* not published, where others must hear of it */
     const struct result *worst; /* the first that failed, or NULL */
 };
@@ -111,6 +118,7 @@ sum_up(const struct job *job)
 
         sum.published += result->outcome == PURGE_PUBLISHED;
         sum.applied += result->applied;
+        sum.kept += result->outcome == PURGE_KEPT;
         if (result->outcome != PURGE_LOCAL)
             continue;
         sum.failed++;
@@ -120,26 +128,63 @@ sum_up(const struct job *job)
     return sum;
 }
 
-static void
-put_failure(json_t *object, const struct job *job, const struct summary *sum)
+/* Why it is not what was asked for. */
+static char *
+failure(const struct job *job, const struct summary *sum)
 {
+    if (sum->worst == NULL && sum->kept > 0)
+        return mem_printf("%zu of %zu are kept in the outbox of this node, and "
+                          "not published yet: nobody can have acknowledged "
+                          "them. Look at /v1/status until the outbox is empty, "
+                          "or repeat the request then",
+                          sum->kept, job->body.count);
+    if (sum->worst == NULL && job->ack.worst == PURGE_LOST)
+        return mem_strdup("what was published stands no more: the Redis lost "
+                          "data, or was replaced, meanwhile. Repeat the "
+                          "request");
+    if (sum->worst == NULL)
+        return mem_strdup("not all nodes have acknowledged it in time (see "
+                          "\"holders\"); it is published, and they apply it "
+                          "when they can. Repeat the request with the same "
+                          "\"once\", or a longer \"deadline_ms\"");
     const char *why = sum->worst->why != NULL ? sum->worst->why : "";
-    char *detail;
 
     if (job->body.batch)
-        detail = mem_printf("%zu of %zu were not published: %s. Other nodes "
-                            "may not know of them: repeat the request when "
-                            "the Redis of site %s is back",
-                            sum->failed, job->body.count, why, job->site);
-    else
-        detail = mem_printf("%s. Other nodes may not know of it: repeat the "
-                            "request when the Redis of site %s is back",
-                            why, job->site);
+        return mem_printf("%zu of %zu were not published: %s. Other nodes "
+                          "may not know of them: repeat the request when "
+                          "the Redis of site %s is back",
+                          sum->failed, job->body.count, why, job->site);
+    return mem_printf("%s. Other nodes may not know of it: repeat the request "
+                      "when the Redis of site %s is back",
+                      why, job->site);
+}
+
+static void
+put_failure(json_t *object, const struct job *job, const struct summary *sum,
+            unsigned status)
+{
+    char *detail = failure(job, sum);
+
     put_text(object, "type", "about:blank");
-    put(object, "status", json_integer(503));
-    put_text(object, "title", status_reason(503));
+    put(object, "status", json_integer((json_int_t)status));
+    put_text(object, "title", status_reason((int)status));
     put_text(object, "detail", detail);
     free(detail);
+}
+
+/* Whether, and by whom, it was acknowledged, if that was asked for. */
+static void
+put_ack(json_t *object, const struct job *job, const struct summary *sum)
+{
+    bool lacks = sum->failed > 0 || sum->kept > 0;
+
+    if (job->body.wait == PURGE_WAIT_NONE)
+        return;
+    put_text(object, "wait", purge_wait_name(job->body.wait));
+    put(object, "acknowledged",
+        json_boolean(!lacks && job->ack.worst == PURGE_ACKNOWLEDGED));
+    if (job->ack.holders != NULL)
+        CHECK(json_object_set(object, "holders", job->ack.holders) == 0);
 }
 
 static void
@@ -160,28 +205,42 @@ put_batch(json_t *object, const struct job *job, const struct summary *sum)
     put(object, "results", list);
 }
 
+/* 202: it will come; 503: ask again; 504: not acknowledged in time. */
+static unsigned
+status_of(const struct job *job, const struct summary *sum)
+{
+    bool waits = job->body.wait != PURGE_WAIT_NONE;
+
+    if (sum->failed > 0 || (waits && sum->kept > 0))
+        return 503;
+    if (waits && job->ack.worst == PURGE_LOST)
+        return 503;
+    if (waits && job->ack.worst == PURGE_DEADLINE)
+        return 504;
+    return sum->kept > 0 || sum->applied < job->body.count ? 202 : 200;
+}
+
 static void
 answer(struct job *job)
 {
     struct summary sum = sum_up(job);
     json_t *object = json_object();
-    unsigned status = sum.applied < job->body.count ? 202 : 200;
+    unsigned status = status_of(job, &sum);
 
-    if (sum.failed > 0) {
-        status = 503;
-        put_failure(object, job, &sum);
-    }
+    if (status >= 500)
+        put_failure(object, job, &sum, status);
     if (job->body.batch)
         put_batch(object, job, &sum);
     else
         put_result(object, job, &job->results[0]);
+    put_ack(object, job, &sum);
     char *text = json_dumps(object, JSON_COMPACT);
     struct buf out = {0};
 
     CHECK(text != NULL);
     buf_printf(&out, "%s\n", text);
     admin_answer(job->request, status,
-                 sum.failed > 0 ? "application/problem+json" : ADMIN_JSON,
+                 status >= 500 ? "application/problem+json" : ADMIN_JSON,
                  buf_span(&out));
     buf_fini(&out);
     free(text);
@@ -191,6 +250,32 @@ answer(struct job *job)
 /* ---- on the way ---- */
 
 static void submit_more(struct job *job);
+
+static void
+finish(void *arg)
+{
+    struct job *job = arg;
+
+    if (job->request != NULL) {
+        job->request->context = NULL;
+        answer(job);
+    }
+    job_free(job);
+}
+
+/* All have been submitted. */
+static void
+finish_or_wait(struct job *job)
+{
+    struct summary sum = sum_up(job);
+
+    if (job->request == NULL || job->body.wait == PURGE_WAIT_NONE ||
+        sum.failed > 0 || sum.kept > 0)
+        finish(job);
+    else
+        purge_ack_start(&job->ack, job->streams, job->body.wait,
+                        job->body.deadline_ms, job->loop, finish, job);
+}
 
 /* Not always in the order of submission: one that failed does not wait to be
  * read back. */
@@ -207,6 +292,8 @@ on_purged(void *arg, const struct purge_result *answered)
     result->epoch = answered->epoch;
     result->term = answered->term;
     result->n = answered->n;
+    if (answered->outcome == PURGE_PUBLISHED)
+        purge_ack_add(&job->ack, answered);
     if (answered->why[0] != '\0')
         result->why = mem_strdup(answered->why);
     if (job->request != NULL && job->submitted < job->body.count) {
@@ -215,11 +302,7 @@ on_purged(void *arg, const struct purge_result *answered)
     }
     if (job->answered < job->submitted)
         return;
-    if (job->request != NULL) {
-        job->request->context = NULL;
-        answer(job);
-    }
-    job_free(job);
+    finish_or_wait(job);
 }
 
 static void

@@ -89,6 +89,8 @@ stream_json(const struct stream_status *s)
     if (s->synced_ago_ms != UINT64_MAX)
         put_u64(o, "synced_ago_ms", s->synced_ago_ms);
     put_u64(o, "applied", s->applied);
+    put_bool(o, "leased", s->leased);
+    put_u64(o, "lease_ms", s->lease_ms);
     for (size_t i = 0; i < FLOOR_REASONS; i++)
         put_u64(floors, floor_reason_name((enum floor_reason)i), s->floors[i]);
     put(o, "floors", floors);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "http/key.h"
@@ -268,7 +269,9 @@ read_batch(struct reading *r, const json_t *root, struct purge_body *body)
                      "expected an array of 1 to 10000 purges; send more "
                      "in several requests");
     if (json_object_size(root) > 1)
-        return wrong(r, "", "expected no other member beside \"purges\"");
+        return wrong(r, "",
+                     "expected no other member beside \"purges\" but wait, "
+                     "deadline_ms and once");
     body->batch = true;
     body->list = mem_zalloc(count * sizeof(*body->list));
     for (size_t i = 0; i < count; i++) {
@@ -281,8 +284,73 @@ read_batch(struct reading *r, const json_t *root, struct purge_body *body)
     return true;
 }
 
+/* ---- how the answer is to be given ---- */
+
 static bool
-read_root(struct reading *r, const json_t *root, struct purge_body *body)
+read_wait(struct reading *r, const char *text, struct purge_body *body)
+{
+    if (text == NULL)
+        return true;
+    for (int i = PURGE_WAIT_NONE; i <= PURGE_WAIT_ALL; i++) {
+        if (strcmp(text, purge_wait_name((enum purge_wait)i)) != 0)
+            continue;
+        body->wait = (enum purge_wait)i;
+        return true;
+    }
+    return wrong(r, "wait", "expected \"none\", \"site\" or \"all\"");
+}
+
+static bool
+read_deadline(struct reading *r, const json_t *value, struct purge_body *body)
+{
+    body->deadline_ms = PURGE_BODY_DEADLINE_MS;
+    if (value == NULL)
+        return true;
+    if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+        json_integer_value(value) > 600000)
+        return wrong(r, "deadline_ms", "expected a number from 1 to 600000");
+    body->deadline_ms = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+/* Takes them out; what is left is the purge, or the batch. *once is good while
+ * `kept` lives. */
+static bool
+read_options(struct reading *r, json_t *root, json_t *kept,
+             struct purge_body *body, const char **once)
+{
+    static const char *const names[] = {"wait", "deadline_ms", "once"};
+    const char *wait;
+
+    buf_add_char(&r->path, '$');
+    for (size_t i = 0; i < ARRAY_LEN(names) && json_is_object(root); i++) {
+        json_t *value = json_object_get(root, names[i]);
+
+        if (value == NULL)
+            continue;
+        CHECK(json_object_set(kept, names[i], value) == 0);
+        json_object_del(root, names[i]);
+    }
+    if (!get_text(r, kept, "wait", &wait) || !read_wait(r, wait, body) ||
+        !read_deadline(r, json_object_get(kept, "deadline_ms"), body) ||
+        !get_text(r, kept, "once", once))
+        return false;
+    if (*once != NULL && strlen(*once) > PURGE_BODY_ONCE_MAX)
+        return wrong(r, "once", "expected at most 128 bytes");
+    buf_clear(&r->path);
+    return true;
+}
+
+/* One key for each of a batch. */
+static void
+set_once(struct purge_body *body, const char *once)
+{
+    for (size_t i = 0; i < body->count && once != NULL; i++)
+        body->list[i].once = mem_printf("client/%s/%zu", once, i);
+}
+
+static bool
+read_purges(struct reading *r, const json_t *root, struct purge_body *body)
 {
     if (json_object_get(root, "purges") != NULL)
         return read_batch(r, root, body);
@@ -290,6 +358,20 @@ read_root(struct reading *r, const json_t *root, struct purge_body *body)
     body->list = mem_zalloc(sizeof(*body->list));
     body->count = 1;
     return read_one(r, root, &body->list[0]);
+}
+
+static bool
+read_root(struct reading *r, json_t *root, struct purge_body *body)
+{
+    json_t *kept = json_object();
+    const char *once;
+    bool good =
+        read_options(r, root, kept, body, &once) && read_purges(r, root, body);
+
+    if (good)
+        set_once(body, once);
+    json_decref(kept);
+    return good;
 }
 
 bool
@@ -325,6 +407,7 @@ purge_body_fini(struct purge_body *body)
     for (size_t i = 0; i < body->count; i++) {
         free(body->list[i].host);
         free(body->list[i].value);
+        free(body->list[i].once);
     }
     free(body->list);
     *body = (struct purge_body){0};

@@ -7,18 +7,29 @@
  *   {"kind": "tag", "tag": "product-17"}
  *   {"kind": "all"}
  *   {"purges": [ ... ]}
+ *
+ * beside either, how the answer is to be given:
+ *
+ *   "wait": "none", "site" or "all": for whose acknowledgement
+ *   "deadline_ms": how long, at most
+ *   "once": a key of the caller's own: sent again with it, nothing is
+ *           published a second time
  */
 #ifndef PURGE_BODY_INTERNAL_H
 #define PURGE_BODY_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/span.h"
 #include "cluster/purge.h"
+#include "cluster/purge_wait.h"
 
 #define PURGE_BODY_MAX 10000 /* in a batch */
+#define PURGE_BODY_DEADLINE_MS 10000
+#define PURGE_BODY_ONCE_MAX 128 /* bytes of the key */
 
 struct engine;
 
@@ -26,6 +37,8 @@ struct purge_body {
     struct purge *list; /* each purge_valid; hosts and paths as in keys */
     size_t count;
     bool batch; /* it came as "purges" */
+    enum purge_wait wait;
+    uint64_t deadline_ms;
 };
 
 /* False, with what is wrong and where (a JSON path) in `why`, when any of it

@@ -108,7 +108,8 @@ read_address(const char *text, struct streams_site *site)
 }
 
 struct streams *
-streams_new(struct loop *control, const struct conf *conf, struct inval *inval)
+streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
+            struct outbox *outbox)
 {
     struct streams_site *sites =
         mem_zalloc(conf->site_count * sizeof(*sites) + 1);
@@ -121,6 +122,9 @@ streams_new(struct loop *control, const struct conf *conf, struct inval *inval)
         .command_timeout_ms = conf->redis.timeout_ms,
         .backoff_max_ms = conf->redis.backoff_max_ms,
         .poll_ms = conf->redis.poll_ms,
+        .generation = conf->sites_generation,
+        .drift_percent = (unsigned)conf->drift_percent,
+        .outbox = outbox,
     };
 
     for (size_t i = 0; i < conf->site_count; i++) {

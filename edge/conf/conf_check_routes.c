@@ -23,6 +23,32 @@ check_origin_name(const struct conf *conf, const struct conf_route *route,
     buf_fini(&hint);
 }
 
+/* The writers are sites that have a stream. */
+static void
+check_writers(const struct conf *conf, const struct conf_route *route,
+              const struct conf_tree *item, struct conf_problems *problems)
+{
+    for (size_t i = 0; i < route->writers.count; i++) {
+        const char *name = route->writers.list[i];
+        const struct conf_site *site = conf_site(conf, name);
+        struct conf_nearest nearest = conf_nearest_to(name);
+        struct buf hint = {0};
+
+        if (site != NULL && site->redis[0] != '\0')
+            continue;
+        for (size_t k = 0; k < conf->site_count; k++) {
+            if (conf->sites[k].redis[0] != '\0')
+                conf_nearest_offer(&nearest, conf->sites[k].name);
+        }
+        conf_nearest_add(&nearest, &hint);
+        conf_error_at(problems, item, "writers",
+                      "expected names of sites that have \"redis\", found "
+                      "\"%s\"%s",
+                      name, hint.data ? hint.data : "");
+        buf_fini(&hint);
+    }
+}
+
 /* A method that both match, "any method" when both match all, or NULL. */
 static const char *
 shared_method(const struct conf_strings *a, const struct conf_strings *b)
@@ -235,6 +261,7 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
         check_query(route, item, problems);
         check_idle_ttl(route, item, problems);
         check_purge(conf, route, item, problems);
+        check_writers(conf, route, item, problems);
     }
     check_unused(conf, root, problems);
     if (conf->route_count == 0 && (list == NULL || !list->bad))

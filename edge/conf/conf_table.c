@@ -224,6 +224,20 @@ static const struct conf_option root_options[] = {
      LIST_AT(conf, sites, site_count), .initial = "[]", .max = 64,
      .doc = "All sites, this one included. Without any, the node works "
             "alone."},
+    {.name = "sites_generation", .type = CONF_INT, AT(conf, sites_generation),
+     .initial = "1", .min = 1, .max = 1000000000,
+     .doc = "Raise it on all nodes when `sites` changes: nodes with an older "
+            "list get no leases any more."},
+    {.name = "drift_percent", .type = CONF_INT, AT(conf, drift_percent),
+     .initial = "1", .min = 1, .max = 20,
+     .doc = "By how much the clock of any node may be wrong. Whoever waits for "
+            "a lease to run out waits longer by it."},
+    {.name = "state_dir", .type = CONF_STRING, .text = CONF_TEXT_FILE,
+     AT(conf, state_dir), .initial = "\"\"", .empty = true,
+     .doc = "A folder of this node's own, where it keeps invalidations that it "
+            "cannot publish yet (the outbox). Relative to the configuration "
+            "file that names it. Empty: there is no outbox, and such a purge "
+            "fails."},
     {.name = "redis", .type = CONF_OBJECT, .table = &redis_table,
      AT(conf, redis), .initial = "{}", .doc = "How the sites' Redis are used."},
     {.name = "peers", .type = CONF_OBJECT, .table = &peers_table,

@@ -4,6 +4,16 @@
 static const struct conf_choice consistencies[] = {
     [CONF_AP] = {"ap", "keeps answering when the network breaks, with a stale "
                        "copy if nothing better can be had (eventual)"},
+    [CONF_BOUNDED] = {"bounded", "answers from a stored copy only when the "
+                                 "origin has confirmed it within "
+                                 "`max_staleness`; else asks it, or 504"},
+    [CONF_SESSION] = {"session", "as `ap`, and never behind what the client "
+                                 "has written or read, as far as its "
+                                 "Atlas-Session says"},
+    [CONF_LEASE] = {"lease", "answers from a stored copy only under a lease at "
+                             "every site that may write: never with one older "
+                             "than an acknowledged invalidation; else asks the "
+                             "origin, or 504"},
     [CONF_CP] = {"cp", "never answers from a stored copy that the origin has "
                        "not confirmed since the request arrived; else 504"},
     {NULL, NULL},
@@ -21,6 +31,13 @@ static const struct conf_choice set_cookies[] = {
     [CONF_SET_COOKIE_BYPASS] = {"bypass", "it is passed on and not stored"},
     [CONF_SET_COOKIE_STORE] = {"store", "it is stored, cookie and all: every "
                                         "user gets the same one"},
+    {NULL, NULL},
+};
+
+static const struct conf_choice waits[] = {
+    [CONF_WAIT_NONE] = {"none", "only until it is published"},
+    [CONF_WAIT_SITE] = {"site", "for the nodes of this site"},
+    [CONF_WAIT_ALL] = {"all", "for all nodes"},
     {NULL, NULL},
 };
 
@@ -251,6 +268,32 @@ static const struct conf_option route_options[] = {
      .doc = "Whether clients are sent the tags of responses (Surrogate-Key, "
             "Cache-Tag): all of them, or none where the head would be over 16 "
             "KiB. Cache-Groups is sent in any case."},
+    {.name = "max_staleness", .type = CONF_DURATION,
+     AT(conf_route, max_staleness_ms), .initial = "\"10s\"", .min = 1,
+     .max = 10 * YEAR,
+     .doc = "On `bounded`: how long ago, at most, the origin was asked for "
+            "what is answered."},
+    {.name = "session_wait", .type = CONF_DURATION,
+     AT(conf_route, session_wait_ms), .initial = "\"1s\"", .max = 1 * HOUR,
+     .doc = "On `session`: how long a request waits for this node to come to "
+            "where its Atlas-Session was, before the origin is asked."},
+    {.name = "writers", .type = CONF_STRINGS, .text = CONF_TEXT_NAME,
+     AT(conf_route, writers), .initial = "[]", .max = 64,
+     .doc = "On `lease`: the sites in whose streams the invalidations of this "
+            "route stand; a lease is needed at each of them, and at no other. "
+            "Empty: all that have a Redis."},
+    {.name = "tighten", .type = CONF_BOOL, AT(conf_route, tighten),
+     .initial = "false",
+     .doc = "Whether a request may ask for more than `consistency`, by the "
+            "field Atlas-Consistency: a level, which then holds as well."},
+    {.name = "require_tags", .type = CONF_BOOL, AT(conf_route, require_tags),
+     .initial = "false",
+     .doc = "Whether responses without tags are not stored: for `lease` routes "
+            "that are purged by tag, since a 404 (say) has none."},
+    {.name = "write_wait", .type = CONF_ENUM, .choices = waits,
+     AT(conf_route, write_wait), .initial = "\"none\"",
+     .doc = "For whose acknowledgement the answer to a write waits, once its "
+            "invalidation is published. On `lease` it is `all` in any case."},
 };
 const struct conf_table conf_table_route =
     TABLE(route_options, conf_route, "a route");

@@ -26,6 +26,17 @@ keep_paths(struct engine *engine, const struct conf *conf)
     }
 }
 
+/* All nodes with one secret sign alike; a node alone signs for itself. */
+static void
+make_session_key(struct engine *engine, const struct conf *conf)
+{
+    if (conf->secret[0] != '\0')
+        secret_mac(span_of(conf->secret), SPAN("atlas session"),
+                   engine->session_key);
+    else
+        secret_random(engine->session_key, sizeof(engine->session_key));
+}
+
 struct engine *
 engine_new(const struct engine_parts *parts, struct conf *conf)
 {
@@ -35,6 +46,7 @@ engine_new(const struct engine_parts *parts, struct conf *conf)
     engine->flights = flight_table_new();
     engine->hints = query_hints_new();
     keep_paths(engine, conf);
+    make_session_key(engine, conf);
     CHECK(pthread_mutex_init(&engine->mutex, NULL) == 0);
     list_init(&engine->workers);
     engine->snapshot = snapshot_new(conf, NULL);

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "base/secret.h"
+#include "cluster/lease.h"
 #include "conf/conf.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
@@ -25,6 +27,8 @@ struct policy {
                                * of the key, and what the route lets pass */
     struct origin *origin;    /* a reference */
     uint64_t max_stale_s;
+    uint64_t max_staleness_ns; /* bounded */
+    lease_sites writers;       /* lease: 0 where no site has a Redis */
 };
 
 /* A configuration in force: immutable, any thread, counted. */
@@ -45,7 +49,15 @@ struct engine {
     pthread_mutex_t mutex; /* guards snapshot and workers */
     struct snapshot *snapshot;
     struct list_link workers;
+    unsigned char session_key[SECRET_MAC_LEN]; /* signs Atlas-Session */
 };
+
+/* enum plan_needs that a level means. */
+unsigned level_needs(enum conf_consistency level);
+/* When the oldest of the leases that a lease route needs was asked for, or 0
+ * when they are not all held. */
+uint64_t level_leased(const struct engine *engine, const struct policy *policy,
+                      uint64_t now_ns);
 
 /* A worker's hold on a snapshot, counted without atomics: the transactions
  * that began under it keep it, and cost other workers nothing. */

@@ -65,6 +65,8 @@ find_object(struct explaining *e)
     };
 
     found_of_object(&e->found, object, &ask);
+    e->found.within_bound =
+        e->now_ns - object->sent_ns <= e->policy->max_staleness_ns;
 }
 
 static void
@@ -80,7 +82,12 @@ read_request(struct explaining *e)
     request->only_if_cached = e->cc.only_if_cached;
     request->no_cache = e->cc.no_cache;
     request->origin_only = conditional_needs_origin(ask->fields);
-    e->tried.peers = e->engine->parts.peers == NULL;
+    /* Of no session: one begins. */
+    request->covered = true;
+    request->leased = level_leased(e->engine, e->policy, e->now_ns) != 0;
+    e->tried.peers =
+        e->engine->parts.peers == NULL ||
+        (e->policy->plan.needs & (PLAN_NEEDS_BOUND | PLAN_NEEDS_LEASE)) != 0;
     e->tried.peers_stale = e->tried.peers;
 }
 
@@ -311,6 +318,8 @@ add_plan(const struct explaining *e, struct buf *out)
     add_bool(out, "strict", plan->strict);
     add_bool(out, "conditional", plan->conditional);
     add_bool(out, "no_peer_has_it", e->no_peer);
+    if (e->policy->plan.needs & PLAN_NEEDS_LEASE)
+        add_bool(out, "leased", e->request.leased);
     add_peers(e, out);
 }
 

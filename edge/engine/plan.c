@@ -12,6 +12,7 @@ struct question {
     const struct plan_policy *policy;
     const struct plan_found *found;
     const struct plan_tried *tried;
+    unsigned needs; /* the route's and the request's */
 };
 
 static struct plan
@@ -154,20 +155,82 @@ decide_ap(const struct question *q)
 /* Strict: never from the store without a validation sent after the request
  * arrived; never from a peer; an error when the origin cannot be asked. */
 static struct plan
-decide_cp(const struct question *q)
+decide_strict(const struct question *q, enum plan_why why)
 {
     struct plan plan;
 
     if (q->tried->origin || q->request->only_if_cached)
-        return verdict(PLAN_FAIL, PLAN_WHY_STRICT);
+        return verdict(PLAN_FAIL, why);
     if (q->request->head || q->tried->private_ ||
         (q->found->uncacheable && !q->found->object))
-        plan = verdict(PLAN_PASS, PLAN_WHY_STRICT);
+        plan = verdict(PLAN_PASS, why);
     else
         plan = validate(q, q->found->strong_validator);
-    plan.why = PLAN_WHY_STRICT;
+    plan.why = why;
     plan.strict = true;
     return plan;
+}
+
+/* ---- lease and bounded: fresh and confirmed, or asked of the origin ---- */
+
+/* The copy would be a hit, and is confirmed as the level wants it. */
+static bool
+is_confirmed(const struct question *q)
+{
+    return (!(q->needs & PLAN_NEEDS_BOUND) || q->found->within_bound) &&
+           (!(q->needs & PLAN_NEEDS_LEASE) || q->request->leased) &&
+           (!(q->needs & PLAN_NEEDS_SESSION) || !q->found->behind_session);
+}
+
+/* Under a lease whatever was acknowledged is in our tables, and what is joined
+ * is tested by them; without one only a request sent from now on counts. */
+static bool
+must_be_strict(const struct question *q)
+{
+    return q->request->no_cache ||
+           ((q->needs & PLAN_NEEDS_LEASE) && !q->request->leased) ||
+           ((q->needs & PLAN_NEEDS_SESSION) && q->found->behind_session);
+}
+
+static struct plan
+decide_confirmed(const struct question *q)
+{
+    /* A client that takes what is stale does not take what is unconfirmed. */
+    bool hit = is_hit(q) && q->found->freshness == FRESHNESS_FRESH;
+    enum plan_why why = hit ? PLAN_WHY_UNCONFIRMED : why_not_hit(q);
+
+    if (hit && is_confirmed(q))
+        return verdict(PLAN_HIT, PLAN_WHY_HIT);
+    if (must_be_strict(q))
+        return decide_strict(q, why);
+    if (q->tried->origin || q->request->only_if_cached)
+        return verdict(PLAN_FAIL, why);
+    if (q->request->head || q->tried->private_ ||
+        (q->found->uncacheable && !q->found->object))
+        return verdict(PLAN_PASS, why);
+    if (q->found->fill && !q->tried->join)
+        return verdict(PLAN_JOIN, why);
+    struct plan plan = validate(q, q->found->strong_validator);
+
+    plan.why = why;
+    return plan;
+}
+
+/* ---- session: as ap, once we are where the session was ---- */
+
+static struct plan
+decide_session(const struct question *q)
+{
+    if (!q->request->covered && !q->tried->waited && !q->tried->origin)
+        return verdict(PLAN_WAIT, PLAN_WHY_UNCONFIRMED);
+    if (!q->request->covered)
+        return decide_strict(q, PLAN_WHY_UNCONFIRMED);
+    if (q->needs & (PLAN_NEEDS_BOUND | PLAN_NEEDS_LEASE))
+        return decide_confirmed(q);
+    /* A copy older than what the session has read is no copy. */
+    if (q->found->object && q->found->behind_session)
+        return decide_strict(q, PLAN_WHY_UNCONFIRMED);
+    return decide_ap(q);
 }
 
 /* Another node asks for what we hold, and gets that or nothing. */
@@ -193,13 +256,26 @@ pass(const struct question *q, enum plan_why why)
 static struct plan
 decide_origin_only(const struct question *q)
 {
-    bool cp = q->policy->level == CONF_CP;
-    struct plan plan = pass(q, cp ? PLAN_WHY_STRICT : PLAN_WHY_REQUEST);
+    bool strict = q->needs != 0;
+    struct plan plan = pass(q, strict ? PLAN_WHY_STRICT : PLAN_WHY_REQUEST);
 
-    plan.strict = cp;
+    plan.strict = strict;
     if (q->request->source == PLAN_PEER_GET)
         plan.verdict = PLAN_FAIL;
     return plan;
+}
+
+/* Other nodes judge for themselves what they are sent; of a strict route they
+ * would have to ask the origin in any case. */
+static struct plan
+decide_for_peer(const struct question *q)
+{
+    if (q->policy->needs & PLAN_NEEDS_STRICT)
+        return verdict(PLAN_FAIL, PLAN_WHY_STRICT);
+    if (q->request->source == PLAN_PEER_GET)
+        return decide_peer_get(q);
+    return q->policy->needs == 0 ? decide_ap(q)
+                                 : verdict(PLAN_FAIL, PLAN_WHY_UNCONFIRMED);
 }
 
 struct plan
@@ -207,7 +283,8 @@ plan_decide(const struct plan_request *request,
             const struct plan_policy *policy, const struct plan_found *found,
             const struct plan_tried *tried)
 {
-    struct question q = {request, policy, found, tried};
+    struct question q = {request, policy, found, tried,
+                         policy->needs | request->needs};
 
     if (!request->readable)
         return verdict(tried->origin ? PLAN_FAIL : PLAN_PASS, PLAN_WHY_METHOD);
@@ -215,18 +292,15 @@ plan_decide(const struct plan_request *request,
         return pass(&q, PLAN_WHY_BYPASS);
     if (request->origin_only)
         return decide_origin_only(&q);
-    switch (policy->level) {
-    case CONF_AP:
-        if (request->source == PLAN_PEER_GET)
-            return decide_peer_get(&q);
-        return decide_ap(&q);
-    case CONF_CP:
-        if (request->source != PLAN_CLIENT)
-            return verdict(PLAN_FAIL, PLAN_WHY_STRICT);
-        return decide_cp(&q);
-    }
-    CHECK(!"a consistency level that plan_decide does not know");
-    return verdict(PLAN_FAIL, PLAN_WHY_STRICT);
+    if (request->source != PLAN_CLIENT)
+        return decide_for_peer(&q);
+    if (q.needs & PLAN_NEEDS_STRICT)
+        return decide_strict(&q, PLAN_WHY_STRICT);
+    if (q.needs & PLAN_NEEDS_SESSION)
+        return decide_session(&q);
+    if (q.needs != 0)
+        return decide_confirmed(&q);
+    return decide_ap(&q);
 }
 
 const char *
@@ -240,6 +314,7 @@ plan_verdict_name(enum plan_verdict verdict)
         [PLAN_PEER] = "peer",
         [PLAN_ORIGIN] = "origin",
         [PLAN_PASS] = "pass",
+        [PLAN_WAIT] = "wait",
         [PLAN_FAIL] = "fail",
     };
 
@@ -262,6 +337,9 @@ plan_why_text(enum plan_why why)
         [PLAN_WHY_STRICT] =
             "the route is cp: every answer is validated at the origin after "
             "the request arrived",
+        [PLAN_WHY_UNCONFIRMED] =
+            "the copy, or this node, is not confirmed as the route's level "
+            "wants it",
     };
 
     CHECK((unsigned)why < PLAN_WHYS);

@@ -1,4 +1,5 @@
 /* A configuration in force, with what each route means made ready for use. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "engine_internal.h"
 
@@ -147,18 +148,37 @@ origin_for(const struct conf_origin *conf, const struct snapshot *old)
     return origin_new(conf->name, conf->servers.list, conf->servers.count);
 }
 
+/* By the order of the sites. */
+static lease_sites
+writers_of(const struct conf *conf, const struct conf_route *route)
+{
+    lease_sites writers = 0;
+
+    for (size_t i = 0; i < conf->site_count; i++) {
+        bool is = route->writers.count == 0;
+
+        for (size_t k = 0; k < route->writers.count; k++)
+            is |= strcmp(route->writers.list[k], conf->sites[i].name) == 0;
+        if (is && conf->sites[i].redis[0] != '\0')
+            writers |= (lease_sites)1 << i;
+    }
+    return writers;
+}
+
 static void
-policy_init(struct policy *policy, const struct conf_route *route,
-            struct origin *origin)
+policy_init(struct policy *policy, const struct conf *conf,
+            const struct conf_route *route, struct origin *origin)
 {
     *policy = (struct policy){
         .route = route,
-        .plan = {.level = route->consistency, .pass = route->pass},
+        .plan = {.needs = level_needs(route->consistency), .pass = route->pass},
         .caching = caching_policy_of(route),
         .key = key_policy_of(route),
         .passing = passing_new(route),
         .origin = origin,
         .max_stale_s = S_OF_MS(route->ttl.max_stale_ms),
+        .max_staleness_ns = route->max_staleness_ms * NS_PER_MS,
+        .writers = writers_of(conf, route),
     };
 }
 
@@ -191,7 +211,7 @@ snapshot_new(struct conf *conf, const struct snapshot *old)
     for (size_t i = 0; i < conf->route_count; i++) {
         const struct conf_route *route = &conf->routes[i];
 
-        policy_init(&snapshot->policies[i], route,
+        policy_init(&snapshot->policies[i], conf, route,
                     snapshot->origins[route->origin - conf->origins]);
     }
     return snapshot;

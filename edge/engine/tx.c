@@ -89,6 +89,7 @@ tx_drop_object(struct tx *tx)
 void
 tx_decide(struct tx *tx)
 {
+    tx_level_look(tx);
     tx_find(tx);
     tx->plan = plan_decide(&tx->ask, &tx->policy->plan, &tx->found, &tx->tried);
     switch (tx->plan.verdict) {
@@ -110,6 +111,9 @@ tx_decide(struct tx *tx)
     case PLAN_ORIGIN:
     case PLAN_PASS:
         tx_forward(tx);
+        break;
+    case PLAN_WAIT:
+        tx_level_wait(tx);
         break;
     case PLAN_FAIL:
         tx_fail_planned(tx);
@@ -188,7 +192,8 @@ begin(struct tx *tx)
         return;
     }
     ask_of(tx);
-    tx_decide(tx);
+    if (tx_level_ask(tx))
+        tx_decide(tx);
 }
 
 struct tx *
@@ -231,6 +236,7 @@ tx_wake(void *arg)
         break;
     case TX_WAITS_NOT:
     case TX_WAITS_PURGE:
+    case TX_WAITS_SESSION:
         break;
     }
 }
@@ -264,8 +270,9 @@ too_old_to_join(const struct tx *tx, const struct caching *caching)
     const struct fill *fill = tx->fill;
 
     if (tx->plan.strict)
-        return !fill->strict ||
-               (tx->policy->plan.level == CONF_CP && !fill->cp);
+        return !fill->strict || (tx->needs != 0 && !fill->cp);
+    if (!tx_level_joinable(tx))
+        return true;
     if (fill->peer_is_stale && !tx->plan.take_stale)
         return true;
     if (tx->request->arrived_ns <= fill->received_ns)
@@ -322,8 +329,9 @@ stale_if_error(struct tx *tx)
     struct object *object = tx->object;
 
     /* Another node gets no stale copy under the name of a hit. */
-    if (tx->ask.source != PLAN_CLIENT || tx->policy->plan.level != CONF_AP ||
-        object == NULL ||
+    if (tx->ask.source != PLAN_CLIENT ||
+        (tx->needs & ~(unsigned)PLAN_NEEDS_SESSION) != 0 ||
+        (tx->session != NULL && tx->found.behind_session) || object == NULL ||
         (status != 500 && status != 502 && status != 503 && status != 504))
         return false;
     /* A purge may have come since the verdict. */
@@ -617,6 +625,7 @@ tx_end(struct tx **tx, const struct tx_end *end)
     if (t->invalidates && t->fill != NULL)
         tx_settle_alone(t);
     tx_purge_forget(t);
+    tx_level_free(t);
     tx_preface_free(t);
     tx_range_free(t);
     object_unref(&t->reading);

@@ -67,8 +67,11 @@ why_not_stored(const struct tx *tx)
 {
     if (tx->policy->route->pass)
         return "only-if-cached on a route that stores nothing";
-    if (tx->policy->plan.level == CONF_CP)
+    if (tx->plan.why == PLAN_WHY_STRICT)
         return "only-if-cached on a cp route: every answer needs the origin";
+    if (tx->plan.why == PLAN_WHY_UNCONFIRMED)
+        return "only-if-cached, and the copy is not confirmed as the level of "
+               "this route wants it";
     if (tx->ask.origin_only)
         return "only-if-cached, and a condition or a body that only the "
                "origin can judge";
@@ -80,7 +83,8 @@ tx_fail_planned(struct tx *tx)
 {
     char text[320];
     unsigned status = 504;
-    bool cp = tx->policy->plan.level == CONF_CP;
+    bool cp = (tx->needs & ~(unsigned)PLAN_NEEDS_SESSION) != 0 ||
+              tx->plan.why == PLAN_WHY_UNCONFIRMED;
 
     if (tx->ask.source != PLAN_CLIENT && !tx->tried.origin) {
         tx_fail(tx, 504, "nothing valid is stored here for another node");
@@ -93,8 +97,11 @@ tx_fail_planned(struct tx *tx)
     if (!cp && tx->proxy_error != NULL)
         status = (unsigned)proxy_error_status(tx_proxy_error(tx->proxy_error));
     snprintf(text, sizeof(text), "%s%s", tx->detail,
-             cp ? "; this route is cp: it answers only with what the origin "
-                  "has just confirmed"
+             cp ? tx->plan.why == PLAN_WHY_STRICT
+                      ? "; this route is cp: it answers only with what the "
+                        "origin has just confirmed"
+                      : "; this route answers only with what is confirmed as "
+                        "its level wants it"
                 : "");
     tx_fail(tx, status, text);
 }

@@ -42,7 +42,7 @@ static struct object *
 find_by_language(struct tx *tx)
 {
     if (!tx->policy->route->language_select || !tx->other_variants ||
-        tx->policy->plan.level != CONF_AP || tx->ask.source != PLAN_CLIENT ||
+        tx->needs != 0 || tx->ask.source != PLAN_CLIENT ||
         tx->ask.no_cache || !tx->ask.readable)
         return NULL;
     struct object *object =
@@ -72,6 +72,7 @@ judge_object(struct tx *tx, struct object *object)
     };
 
     found_of_object(&tx->found, object, &ask);
+    tx_level_judge(tx, object);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "base/watcher.h"
 #include "cluster/inval.h"
+#include "cluster/session.h"
 #include "http/conditional.h"
 #include "http/forward.h"
 #include "store/store.h"
@@ -109,6 +110,9 @@ outgoing_fields(struct tx *tx, struct outgoing *out, bool whole)
 
     forward_request(tx->request->fields, &context, &out->fields, &out->scratch);
     tx_hops_update(tx, &out->fields, out->hops);
+    /* Between the client and us. */
+    fields_remove(&out->fields, SPAN(TX_LEVEL_FIELD));
+    fields_remove(&out->fields, SPAN(SESSION_FIELD));
     if (!whole)
         return;
     conditional_strip(&out->fields);
@@ -134,7 +138,7 @@ for_get(const struct tx *tx, struct outgoing *out)
                                              tx->target.path, SPAN("GET"));
     struct fill_spec *spec = &out->spec;
 
-    if (get == NULL || get->plan.level != CONF_AP ||
+    if (get == NULL || (get->plan.needs & PLAN_NEEDS_STRICT) != 0 ||
         tx->ask.source != PLAN_CLIENT)
         return;
     key_build(&get->key, &tx->target, tx->request->fields, &out->get_text,
@@ -165,7 +169,7 @@ outgoing_init(struct tx *tx, struct outgoing *out, bool shared)
         .request = tx->request->fields,
         .upstream = &out->fields,
         .strict = tx->plan.strict,
-        .cp = tx->plan.strict && tx->policy->plan.level == CONF_CP,
+        .cp = tx->plan.strict && tx->needs != 0,
         .shared = shared,
         .store = tx->plan.verdict != PLAN_PASS,
         .keyed = tx->plan.verdict != PLAN_PASS,

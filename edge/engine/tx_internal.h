@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "cluster/auth.h"
+#include "cluster/purge.h"
 #include "engine/tx.h"
 #include "engine_internal.h"
 #include "fill_internal.h"
@@ -31,7 +32,11 @@
 /* What Allow says of every route. */
 #define TX_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
 
+/* The level that a request asks for, or an answer meets. */
+#define TX_LEVEL_FIELD "Atlas-Consistency"
+
 struct tx_purge_wait;
+struct tx_session;
 struct tx_ranges;
 struct tx_preface;
 
@@ -52,6 +57,10 @@ struct tx {
     struct buf search_text;
     struct cache_control cc;
     uint64_t now_ns; /* when the latest verdict was made */
+
+    unsigned needs;             /* enum plan_needs: the route's and its own */
+    uint64_t confirmed_ns;      /* of the leases, when they were looked at */
+    struct tx_session *session; /* NULL: none is kept */
 
     struct plan_request ask;
     struct plan_found found;
@@ -82,7 +91,8 @@ struct tx {
         TX_WAITS_FILL,   /* for the head of a response */
         TX_WAITS_BODY,   /* for more of a body */
         TX_WAITS_RESUME, /* for the rest of a body, from the origin */
-        TX_WAITS_PURGE   /* for an invalidation */
+        TX_WAITS_PURGE,  /* for an invalidation */
+        TX_WAITS_SESSION /* for our position to cover the session's */
     } waits;
 
     struct tx_preface *preface; /* goes out before the body; NULL: nothing */
@@ -245,6 +255,29 @@ void tx_preface_field(const struct tx *tx, struct fields *fields);
 /* The next bytes of it; 0: that was all. */
 size_t tx_preface_read(struct tx *tx, void *buffer, size_t max);
 void tx_preface_free(struct tx *tx);
+
+/* ---- levels: tx_level.c ---- */
+
+/* What it needs. False: it was answered. */
+bool tx_level_ask(struct tx *tx);
+/* How this node stands to that; before each lookup. */
+void tx_level_look(struct tx *tx);
+/* How the object that was found does. */
+void tx_level_judge(struct tx *tx, const struct object *object);
+/* Whether the answer to others, tx->fill, is recent enough. */
+bool tx_level_joinable(const struct tx *tx);
+/* Goes on with tx_decide when our position covers the session's, or at the end
+ * of the route's patience. */
+void tx_level_wait(struct tx *tx);
+/* An invalidation of this session's. */
+void tx_level_published(struct tx *tx, const struct purge_result *result);
+unsigned tx_level_confirmed_s(const struct tx *tx);
+/* Adds Atlas-Session, if one is kept. The value lives as long as tx. */
+void tx_level_add_session(struct tx *tx, struct fields *fields);
+/* Adds Atlas-Consistency and Atlas-Session; `text` holds the former. */
+void tx_level_add(struct tx *tx, uint64_t validated_s, struct fields *fields,
+                  struct buf *text);
+void tx_level_free(struct tx *tx);
 
 /* ---- peers and purges ---- */
 

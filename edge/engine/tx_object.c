@@ -15,6 +15,7 @@ struct answer {
     struct buf age;
     struct buf range;
     struct buf proxy_status;
+    struct buf level;
     struct cache_status cache_status;
 };
 
@@ -161,10 +162,27 @@ identity_of(const struct answer *a)
     const struct fields *fields = tx->request->fields;
 
     if (tx->plan.verdict != PLAN_HIT || tx->ask.source != PLAN_CLIENT ||
-        conditional_present(fields) || fields_has(fields, SPAN("Range")))
+        conditional_present(fields) || fields_has(fields, SPAN("Range")) ||
+        tx->session != NULL)
         return (struct tx_identity){0};
+    unsigned confirmed = tx->ask.leased ? tx_level_confirmed_s(tx) & 15 : 0;
+
     return (struct tx_identity){a->object->serial,
-                                a->age_s << 1 | (tx->ask.head ? 1 : 0)};
+                                a->age_s << 9 | (tx->needs & 15) << 5 |
+                                    confirmed << 1 | (tx->ask.head ? 1 : 0)};
+}
+
+/* Since the origin was asked for it; by its age, so that one age is one
+ * answer. */
+static uint64_t
+validated_s(const struct answer *a)
+{
+    const struct object *object = a->object;
+    uint64_t here_s = a->age_s - object->caching.initial_age_s;
+
+    if (a->age_s < object->caching.initial_age_s)
+        here_s = 0;
+    return here_s + (object->received_ns - object->sent_ns) / NS_PER_S;
 }
 
 void
@@ -196,8 +214,10 @@ tx_deliver_object(struct tx *tx, struct object *object)
         fields_add(&a.fields, SPAN(PEER_RESULT_FIELD),
                    tx->plan.verdict == PLAN_HIT_STALE ? SPAN("stale")
                                                       : SPAN("hit"));
+    tx_level_add(tx, validated_s(&a), &a.fields, &a.level);
     tx_reply(tx, &a.reply, &a.fields, &a.cache_status);
     fields_fini(&a.fields);
+    buf_fini(&a.level);
     buf_fini(&a.age);
     buf_fini(&a.range);
     buf_fini(&a.proxy_status);

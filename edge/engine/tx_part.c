@@ -22,7 +22,7 @@ may_use_parts(const struct tx *tx)
     const struct conf_route *route = tx->policy->route;
 
     return route->partial == CONF_PARTIAL_STORE && !route->pass &&
-           tx->policy->plan.level == CONF_AP && tx->ask.source == PLAN_CLIENT &&
+           tx->needs == 0 && tx->ask.source == PLAN_CLIENT &&
            !route->key.no_vary_search &&
            span_eq(tx->request->method, SPAN("GET"));
 }

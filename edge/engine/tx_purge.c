@@ -29,10 +29,14 @@ on_purged(void *arg, const struct purge_result *result)
 {
     struct tx_purge_wait *wait = arg;
 
-    if (wait->worst.outcome == PURGE_ALONE || !result->applied ||
-        result->outcome == PURGE_LOCAL)
+    /* The outcomes go from good to bad. */
+    if (wait->worst.outcome == PURGE_ALONE ||
+        result->outcome > wait->worst.outcome ||
+        (result->outcome == wait->worst.outcome && !result->applied))
         wait->worst = *result;
     wait->all_applied = wait->all_applied && result->applied;
+    if (wait->tx != NULL)
+        tx_level_published(wait->tx, result);
     wait->worker->purges--;
     if (--wait->pending > 0)
         return;
@@ -130,6 +134,7 @@ answer_purge(struct tx *tx, const struct purge_result *result)
 {
     struct buf scratch = {0};
     struct buf body = {0};
+    struct fields more = {0};
     struct key key;
     unsigned status = 200;
 
@@ -145,10 +150,12 @@ answer_purge(struct tx *tx, const struct purge_result *result)
     buf_printf(&body, "\",\"published\":%s,\"applied\":%s}\n",
                result->outcome == PURGE_PUBLISHED ? "true" : "false",
                result->applied ? "true" : "false");
-    if (!result->applied)
-        status = 202; /* in the stream, not yet read back */
+    if (!result->applied || result->outcome == PURGE_KEPT)
+        status = 202; /* in the stream, not yet read back; or in the outbox */
     counter_add(COUNTER_REQ_OWN, 1);
-    tx_answer(tx, status, "application/json", buf_span(&body), NULL);
+    tx_level_add_session(tx, &more);
+    tx_answer(tx, status, "application/json", buf_span(&body), &more);
+    fields_fini(&more);
     buf_fini(&body);
     buf_fini(&scratch);
 }
@@ -190,6 +197,9 @@ tx_purge(struct tx *tx)
         fields_fini(&more);
         return;
     }
+    if (!tx_level_ask(tx))
+        return;
+    tx_level_look(tx);
     tx->purging = wait_new(tx, answer_purge);
     tx->waits = TX_WAITS_PURGE;
     submit_url(tx, tx->purging, &tx->target,

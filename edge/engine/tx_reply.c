@@ -254,6 +254,7 @@ tx_deliver_fill(struct tx *tx)
     struct fields fields = {0};
     struct buf age = {0};
     struct buf range = {0};
+    struct buf level = {0};
 
     tx_add_visible(tx,
                    pack_fields(tx->leads ? fill->fields : fill->stored_fields),
@@ -274,6 +275,8 @@ tx_deliver_fill(struct tx *tx)
         tx->cache = "stale";
     if (tx->ask.source != PLAN_CLIENT)
         fields_add(&fields, SPAN(PEER_RESULT_FIELD), SPAN("hit"));
+    tx_level_add(tx, (clock_boot_ns() - fill->sent_ns) / NS_PER_S, &fields,
+                 &level);
     if (fill_not_modified(tx, &fields)) {
         deliver_not_modified(tx, &fields, &status);
     } else if (fill_form(tx, &reply, &fields, &range)) {
@@ -288,4 +291,5 @@ tx_deliver_fill(struct tx *tx)
     fields_fini(&fields);
     buf_fini(&age);
     buf_fini(&range);
+    buf_fini(&level);
 }

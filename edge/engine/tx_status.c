@@ -21,6 +21,7 @@ tx_fwd(const struct tx *tx)
         return CACHE_FWD_STALE;
     case PLAN_WHY_REQUEST:
     case PLAN_WHY_STRICT:
+    case PLAN_WHY_UNCONFIRMED:
         return CACHE_FWD_REQUEST;
     case PLAN_WHY_METHOD:
         return CACHE_FWD_METHOD;
@@ -84,6 +85,8 @@ note_forwarding(struct tx *tx)
         note(tx, tx->upstream);
     if (tx->plan.why == PLAN_WHY_STRICT)
         note(tx, "cp");
+    if (tx->plan.why == PLAN_WHY_UNCONFIRMED)
+        note(tx, "unconfirmed");
     if (tx->plan.why == PLAN_WHY_INVALIDATED)
         note(tx, "invalidated");
     if (tx->found.uncacheable && tx->plan.verdict == PLAN_PASS) {

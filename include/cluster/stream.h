@@ -47,9 +47,10 @@ struct streams_options {
     struct outbox *outbox;  /* outlives the streams; NULL: none */
 };
 
-/* Begins to connect to every site's Redis. `conf` is not kept. */
+/* Begins to connect to every site's Redis. `conf` is not kept; the outbox,
+ * which may be NULL, outlives the streams. */
 struct streams *streams_new(struct loop *control, const struct conf *conf,
-                            struct inval *inval);
+                            struct inval *inval, struct outbox *outbox);
 /* The same with options given one by one, all copied. */
 struct streams *streams_start(struct loop *control,
                               const struct streams_options *options,

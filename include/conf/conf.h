@@ -92,6 +92,9 @@ struct conf {
     struct conf_disk disk;
     struct conf_limits limits;
     struct conf_cache_status cache_status;
+    const char *state_dir;     /* a folder, or empty */
+    uint64_t sites_generation; /* of the list of sites */
+    uint64_t drift_percent;    /* by which a clock may be wrong */
     const char *access_log; /* a path, "-" for standard output, "" for none */
     const char *secret;     /* shared by all nodes, from secret_file if set */
     const char *secret_file;

@@ -17,10 +17,20 @@ struct conf_strings {
     size_t count;
 };
 
-/* What a route wants when the network breaks. The order is of strictness. */
+/* What a route wants when the network breaks. */
 enum conf_consistency {
-    CONF_AP, /* keep answering, perhaps with a stale copy */
-    CONF_CP, /* never answer without a validation sent after the request */
+    CONF_AP,      /* keep answering, perhaps with a stale copy */
+    CONF_BOUNDED, /* no answer that was validated longer ago than a bound */
+    CONF_SESSION, /* as ap, and never behind what the client has seen */
+    CONF_LEASE,   /* no answer older than an acknowledged invalidation */
+    CONF_CP,      /* never answer without a validation sent after the request */
+};
+
+/* For whom the answer to a write waits, once its invalidation is published. */
+enum conf_wait {
+    CONF_WAIT_NONE,
+    CONF_WAIT_SITE,
+    CONF_WAIT_ALL,
 };
 
 /* Which parameters of the query are part of the cache key. */
@@ -129,9 +139,15 @@ struct conf_route {
                            * request likes best is as good as asking */
     bool tags_to_client;  /* Surrogate-Key and Cache-Tag are sent */
     enum conf_partial partial;
+    uint64_t max_staleness_ms;   /* bounded */
+    uint64_t session_wait_ms;    /* session */
+    struct conf_strings writers; /* sites; empty: all with a Redis */
+    bool tighten;      /* Atlas-Consistency in a request may ask for more */
+    bool require_tags; /* what has no tags is not stored */
+    enum conf_wait write_wait;
 };
 
-/* "ap", "cp". */
+/* "ap", "bounded", "session", "lease", "cp". */
 const char *conf_consistency_name(enum conf_consistency consistency);
 
 #endif

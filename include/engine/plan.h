@@ -24,6 +24,7 @@ enum plan_verdict {
     PLAN_PEER,       /* ask the next peer */
     PLAN_ORIGIN,     /* fetch it whole, to be shared and stored */
     PLAN_PASS,       /* for this client alone, nothing stored */
+    PLAN_WAIT,       /* for our position to cover the request's session */
     PLAN_FAIL,       /* answer with an error of our own */
     PLAN_VERDICTS
 };
@@ -35,8 +36,22 @@ enum plan_source {
     PLAN_PEER_FILL /* another node of our site: we are the key's home */
 };
 
+/* What an answer has to meet: a route's level means one of these, and a request
+ * may ask for more. */
+enum plan_needs {
+    PLAN_NEEDS_BOUND = 1,   /* validated within the route's bound */
+    PLAN_NEEDS_SESSION = 2, /* our position covers the session's */
+    PLAN_NEEDS_LEASE = 4,   /* a lease at every writer of the route */
+    PLAN_NEEDS_STRICT = 8   /* validated after the request arrived */
+};
+
 struct plan_request {
     enum plan_source source;
+    unsigned needs; /* beyond the route's */
+    /* Read before the store was looked up, so that what is looked up is at
+     * least as new (invariants L of cluster/stream_lease.c). */
+    bool leased;         /* leases are held at all writers of the route */
+    bool covered;        /* our position covers the session's */
     bool readable;       /* GET or HEAD */
     bool head;           /* HEAD */
     bool only_if_cached; /* RFC 9111 section 5.2.1.7 */
@@ -47,8 +62,8 @@ struct plan_request {
 };
 
 struct plan_policy {
-    enum conf_consistency level;
-    bool pass; /* the route caches nothing */
+    unsigned needs; /* enum plan_needs; 0: ap */
+    bool pass;      /* the route caches nothing */
 };
 
 /* The stored copy, as it is now. */
@@ -60,6 +75,8 @@ struct plan_found {
     bool may_swr;             /* it may be served stale while refreshed */
     bool stale_usable;        /* it may be served when nothing better can be
                                * had: within the bounds, not forbidden */
+    bool within_bound;        /* validated within the route's bound */
+    bool behind_session;      /* the session has read something newer */
     bool validator;           /* it has one */
     bool strong_validator;
     bool uncacheable; /* the key turned out so lately */
@@ -73,6 +90,7 @@ struct plan_tried {
     bool join;        /* what we joined was of no use to us */
     bool origin;      /* the origin could not be reached */
     bool private_;    /* the answer is not to be shared: ask for ourselves */
+    bool waited;      /* for our position, and long enough */
 };
 
 /* Why it was forwarded, for Cache-Status (RFC 9211 section 2.2). */
@@ -85,6 +103,8 @@ enum plan_why {
     PLAN_WHY_BYPASS,      /* the route caches nothing */
     PLAN_WHY_INVALIDATED, /* an invalidation or a floor */
     PLAN_WHY_STRICT,      /* cp: every read is validated */
+    PLAN_WHY_UNCONFIRMED, /* bounded, session, lease: the copy is not confirmed
+                           * as the level wants it */
     PLAN_WHYS
 };
 

@@ -167,6 +167,14 @@ config()
           routes: [
             {name: "cp", match: {path: "/cp/*"}, origin: "web",
              consistency: "cp", purge: true},
+            {name: "lease", match: {path: "/lease/*"}, origin: "web",
+             consistency: "lease", purge: true},
+            {name: "bounded", match: {path: "/bounded/*"}, origin: "web",
+             consistency: "bounded", max_staleness: "2s"},
+            {name: "session", match: {path: "/session/*"}, origin: "web",
+             consistency: "session", purge: true},
+            {name: "tighten", match: {path: "/tighten/*"}, origin: "web",
+             tighten: true},
             {name: "closed", match: {path: "/closed/*"}, origin: "web"},
             {name: "all", origin: "web", purge: true}
           ]

@@ -15,13 +15,17 @@
 
 /* What may stand in a row, as words; order does not matter.
  *   who:    peer-get, peer-fill; a client when neither is there
- *   asks:   post, head, only-if-cached, no-cache, take-stale, origin-only
- *   route:  cp, pass
+ *   asks:   post, head, only-if-cached, no-cache, take-stale, origin-only,
+ *           ask-cp, ask-lease
+ *   route:  cp, lease, session, bounded; pass
+ *   node:   leased, covered (its position covers the session's)
  *   stored: fresh, accepted, swr, old: its freshness; soft, floor, hard: its
  *           validity; always (no-cache), keep (may be served stale at need),
  *           window (has stale-while-revalidate), weak, strong (validators);
- *           unc (the key is known to be uncacheable), fill (one runs)
- *   tried:  peers, peers2 (stale ones too), join, down (the origin), private
+ *           within (the bound), behind (what the session has seen); unc (the
+ *           key is known to be uncacheable), fill (one runs)
+ *   tried:  peers, peers2 (stale ones too), join, down (the origin), private,
+ *           waited
  */
 struct row {
     const char *what;
@@ -124,6 +128,81 @@ static const struct row rows[] = {
     {"cp: POST", "cp post", "pass"},
     {"cp: POST, the origin is away", "cp post down", "fail"},
 
+    {"lease: fresh, under a lease", "lease leased fresh strong", "hit"},
+    {"lease: fresh, without one", "lease fresh strong",
+     "revalidate strict cond"},
+    {"lease: a weak validator does not count", "lease fresh weak",
+     "origin strict"},
+    {"lease: nothing stored", "lease leased", "origin"},
+    {"lease: nothing stored, without one", "lease", "origin strict"},
+    {"lease: a fill runs, under a lease", "lease leased fill", "join"},
+    {"lease: a fill runs, without one", "lease fill", "origin strict"},
+    {"lease: purged", "lease leased fresh strong hard", "origin"},
+    {"lease: below the floor", "lease leased fresh strong floor",
+     "revalidate cond"},
+    {"lease: a soft purge, with a window", "lease leased fresh soft window",
+     "origin"},
+    {"lease: inside stale-while-revalidate",
+     "lease leased swr window strong keep", "revalidate cond"},
+    {"lease: max-stale cannot be", "lease leased accepted strong keep",
+     "revalidate cond"},
+    {"lease: the origin is away", "lease leased old strong keep down", "fail"},
+    {"lease: fresh and leased, the origin was away", "lease leased fresh down",
+     "hit"},
+    {"lease: fresh, no lease, the origin is away", "lease fresh keep down",
+     "fail"},
+    {"lease: only-if-cached, no lease", "lease fresh only-if-cached", "fail"},
+    {"lease: no-cache", "lease leased fresh strong no-cache",
+     "revalidate strict cond"},
+    {"lease: HEAD of nothing", "lease leased head", "pass"},
+    {"lease: private answers", "lease leased private", "pass"},
+    {"lease: what only the origin can answer", "lease leased origin-only fresh",
+     "pass strict"},
+    {"lease: tightened", "lease leased fresh strong ask-cp",
+     "revalidate strict cond"},
+    {"ap: tightened to lease", "fresh strong ask-lease",
+     "revalidate strict cond"},
+    {"ap: tightened to lease, which is held", "fresh strong ask-lease leased",
+     "hit"},
+    {"cp: not weakened", "cp leased fresh strong ask-lease",
+     "revalidate strict cond"},
+
+    {"bounded: within the bound", "bounded fresh within strong", "hit"},
+    {"bounded: beyond it", "bounded fresh strong", "revalidate cond"},
+    {"bounded: within, but purged", "bounded fresh within strong hard",
+     "origin"},
+    {"bounded: within, but old", "bounded old within strong",
+     "revalidate cond"},
+    {"bounded: beyond it, the origin is away", "bounded fresh strong keep down",
+     "fail"},
+    {"bounded: within it, the origin was away", "bounded fresh within down",
+     "hit"},
+    {"bounded: max-stale cannot be", "bounded accepted within strong keep",
+     "revalidate cond"},
+    {"bounded: a fill runs", "bounded fill", "join"},
+    {"bounded: never asks a peer", "bounded", "origin"},
+
+    {"session: we are where it was", "session covered fresh", "hit"},
+    {"session: we are not", "session fresh", "wait"},
+    {"session: nor after waiting", "session waited fresh strong",
+     "revalidate strict cond"},
+    {"session: nor is the origin there",
+     "session waited fresh strong keep down", "fail"},
+    {"session: the copy is older than what it read",
+     "session covered behind fresh strong keep", "revalidate strict cond"},
+    {"session: that, and the origin is away",
+     "session covered behind fresh strong keep down", "fail"},
+    {"session: otherwise as ap: stale at need",
+     "session covered old strong keep down", "hit-stale"},
+    {"session: otherwise as ap: a peer", "session covered", "peer"},
+    {"session and bound: both", "session bounded covered fresh within", "hit"},
+    {"session and bound: behind", "session bounded covered fresh within behind",
+     "origin strict"},
+
+    {"a peer gets a copy of a lease route", "peer-get lease fresh", "hit"},
+    {"a home node of a lease route does not answer", "peer-fill lease fresh",
+     "fail"},
+
     {"a peer gets what is valid and fresh", "peer-get fresh", "hit"},
     {"a peer gets nothing else", "peer-get old strong keep", "fail"},
     {"nor a fetch", "peer-get", "fail"},
@@ -146,6 +225,30 @@ struct input {
     struct plan_found found;
     struct plan_tried tried;
 };
+
+static bool
+take_level(struct input *in, const char *word)
+{
+    static const struct {
+        const char *word;
+        unsigned needs;
+    } levels[] = {
+        {"cp", PLAN_NEEDS_STRICT},
+        {"lease", PLAN_NEEDS_LEASE},
+        {"bounded", PLAN_NEEDS_BOUND},
+        {"session", PLAN_NEEDS_SESSION},
+    };
+    bool asks = strncmp(word, "ask-", 4) == 0;
+    unsigned *needs = asks ? &in->request.needs : &in->policy.needs;
+
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        if (strcmp(word + (asks ? 4 : 0), levels[i].word) != 0)
+            continue;
+        *needs |= levels[i].needs;
+        return true;
+    }
+    return false;
+}
 
 static void
 take_word(struct input *in, const char *word)
@@ -170,6 +273,11 @@ take_word(struct input *in, const char *word)
         {"join", offsetof(struct input, tried.join)},
         {"down", offsetof(struct input, tried.origin)},
         {"private", offsetof(struct input, tried.private_)},
+        {"waited", offsetof(struct input, tried.waited)},
+        {"leased", offsetof(struct input, request.leased)},
+        {"covered", offsetof(struct input, request.covered)},
+        {"within", offsetof(struct input, found.within_bound)},
+        {"behind", offsetof(struct input, found.behind_session)},
     };
     static const struct {
         const char *word;
@@ -194,9 +302,9 @@ take_word(struct input *in, const char *word)
             return;
         }
     }
-    if (strcmp(word, "cp") == 0)
-        in->policy.level = CONF_CP;
-    else if (strcmp(word, "post") == 0)
+    if (take_level(in, word))
+        return;
+    if (strcmp(word, "post") == 0)
         in->request.readable = false;
     else if (strcmp(word, "peer-get") == 0)
         in->request.source = PLAN_PEER_GET;
@@ -263,6 +371,53 @@ serves_stored(const struct plan *plan)
     return plan->verdict == PLAN_HIT || plan->verdict == PLAN_HIT_STALE;
 }
 
+/* What the levels promise. */
+static void
+check_levels(const struct input *in, const struct plan *plan)
+{
+    const struct plan_found *found = &in->found;
+    unsigned needs = in->policy.needs | in->request.needs;
+    bool own = in->request.source == PLAN_CLIENT && !in->request.origin_only;
+
+    /* cp: never from the store, a running fill or a peer. */
+    if (needs & PLAN_NEEDS_STRICT && own) {
+        assert_false(serves_stored(plan));
+        assert_int_not_equal(plan->verdict, PLAN_JOIN);
+        assert_int_not_equal(plan->verdict, PLAN_PEER);
+        assert_true(plan->verdict == PLAN_FAIL || plan->strict);
+    }
+    /* lease: nothing that others asked for, nor stored, without a lease. */
+    if (needs & PLAN_NEEDS_LEASE && !in->request.leased && own)
+        assert_true(plan->verdict == PLAN_FAIL || plan->verdict == PLAN_WAIT ||
+                    plan->strict);
+    if (needs & (PLAN_NEEDS_LEASE | PLAN_NEEDS_BOUND) && own) {
+        assert_int_not_equal(plan->verdict, PLAN_HIT_STALE);
+        assert_int_not_equal(plan->verdict, PLAN_PEER);
+        if (plan->verdict == PLAN_HIT)
+            assert_true(found->validity == VALIDITY_VALID &&
+                        found->freshness == FRESHNESS_FRESH);
+    }
+    if (needs & PLAN_NEEDS_BOUND && own && plan->verdict == PLAN_HIT)
+        assert_true(found->within_bound);
+    /* session: nothing of a node that is behind it, no copy that is. */
+    if (needs & PLAN_NEEDS_SESSION && own &&
+        (!in->request.covered || (found->object && found->behind_session)))
+        assert_false(serves_stored(plan) || plan->verdict == PLAN_JOIN ||
+                     plan->verdict == PLAN_PEER);
+    if (plan->verdict == PLAN_WAIT)
+        assert_false(in->tried.waited);
+    /* ap, and a session that is covered, always answer when a usable copy is
+     * here. */
+    if ((needs == 0 || (needs == PLAN_NEEDS_SESSION && in->request.covered &&
+                        !found->behind_session)) &&
+        own && in->tried.origin && found->object && found->stale_usable &&
+        found->validity != VALIDITY_HARD && !in->request.only_if_cached)
+        assert_true(serves_stored(plan));
+    if (plan->strict && plan->conditional && own &&
+        (needs & ~(unsigned)PLAN_NEEDS_SESSION) != 0)
+        assert_true(found->strong_validator);
+}
+
 /* What is promised whatever else holds. */
 static void
 check_promises(const struct input *in)
@@ -271,14 +426,8 @@ check_promises(const struct input *in)
     const struct plan_found *found = &in->found;
 
     assert_true((unsigned)plan.verdict < PLAN_VERDICTS);
-    /* cp: never from the store, a running fill or a peer. */
-    if (in->policy.level == CONF_CP && in->request.readable &&
-        !in->policy.pass) {
-        assert_false(serves_stored(&plan));
-        assert_int_not_equal(plan.verdict, PLAN_JOIN);
-        assert_int_not_equal(plan.verdict, PLAN_PEER);
-        assert_true(plan.verdict == PLAN_FAIL || plan.strict);
-    }
+    if (in->request.readable && !in->policy.pass)
+        check_levels(in, &plan);
     /* What was purged for good is never served, nor made new by a 304. */
     if (found->validity == VALIDITY_HARD || !found->object) {
         assert_false(serves_stored(&plan));
@@ -293,18 +442,12 @@ check_promises(const struct input *in)
         assert_true(plan.verdict == PLAN_PASS || plan.verdict == PLAN_FAIL);
     /* Who wants what is stored only asks nobody. */
     if (in->request.only_if_cached && in->request.readable)
-        assert_true(serves_stored(&plan) || plan.verdict == PLAN_FAIL);
+        assert_true(serves_stored(&plan) || plan.verdict == PLAN_FAIL ||
+                    plan.verdict == PLAN_WAIT);
     /* An origin that is away is not asked again. */
     if (in->tried.origin)
         assert_true(serves_stored(&plan) || plan.verdict == PLAN_PEER ||
                     plan.verdict == PLAN_FAIL);
-    /* ap always answers when a usable copy is here. */
-    if (in->policy.level == CONF_AP && in->request.readable &&
-        in->request.source == PLAN_CLIENT && !in->policy.pass &&
-        !in->request.origin_only && in->tried.origin && found->object &&
-        found->stale_usable && found->validity != VALIDITY_HARD &&
-        !in->request.only_if_cached)
-        assert_true(serves_stored(&plan));
     /* Asking always comes to an end: nobody is asked twice. */
     if (plan.verdict == PLAN_PEER)
         assert_false(plan.take_stale ? in->tried.peers_stale : in->tried.peers);
@@ -314,8 +457,6 @@ check_promises(const struct input *in)
     if (in->request.source == PLAN_PEER_GET && in->request.readable &&
         !in->policy.pass)
         assert_true(serves_stored(&plan) || plan.verdict == PLAN_FAIL);
-    if (plan.strict && plan.conditional && in->policy.level == CONF_CP)
-        assert_true(found->strong_validator);
 }
 
 #define BITS 19
@@ -352,6 +493,44 @@ input_of_bits(unsigned bits)
     return in;
 }
 
+/* Levels, alone and together; and how the node and the copy stand to them. */
+enum { LEASED = 1, COVERED = 2, WITHIN = 4, BEHIND = 8, WAITED = 16 };
+
+static const unsigned needs[] = {
+    0,
+    PLAN_NEEDS_BOUND,
+    PLAN_NEEDS_SESSION,
+    PLAN_NEEDS_LEASE,
+    PLAN_NEEDS_STRICT,
+    PLAN_NEEDS_SESSION | PLAN_NEEDS_LEASE | PLAN_NEEDS_BOUND,
+};
+static const unsigned stands[] = {
+    0,
+    LEASED | COVERED | WITHIN,
+    COVERED | WITHIN,
+    LEASED | COVERED,
+    LEASED | COVERED | WITHIN | BEHIND,
+    LEASED | WITHIN | WAITED,
+};
+
+/* ap, cp and one more level, with how we stand to it: by what else there is, so
+ * that each meets each. */
+static void
+set_level(struct input *in, unsigned n, unsigned bits, unsigned rest)
+{
+    unsigned mixed = (bits ^ rest << 11) * 2654435761U >> 12;
+    unsigned stand = stands[mixed / 8 % ARRAY_LEN(stands)];
+    unsigned any = needs[mixed / 64 % ARRAY_LEN(needs)];
+
+    in->policy.needs = n == 0 ? 0 : n == 1 ? PLAN_NEEDS_STRICT : any;
+    in->request.needs = n == 2 && mixed % 8 == 0 ? PLAN_NEEDS_LEASE : 0;
+    in->request.leased = (stand & LEASED) != 0;
+    in->request.covered = (stand & COVERED) != 0;
+    in->found.within_bound = (stand & WITHIN) != 0;
+    in->found.behind_session = (stand & BEHIND) != 0;
+    in->tried.waited = (stand & WAITED) != 0;
+}
+
 static void
 test_promises(void **state)
 {
@@ -359,11 +538,10 @@ test_promises(void **state)
     for (unsigned bits = 0; bits < 1u << BITS; bits++) {
         struct input in = input_of_bits(bits);
 
-        for (unsigned rest = 0; rest < 2 * 2 * 3 * 4 * 4; rest++) {
-            unsigned n = rest;
+        for (unsigned rest = 0; rest < 3 * 2 * 3 * 4 * 4; rest++) {
+            unsigned n = rest / 3;
 
-            in.policy.level = n % 2 ? CONF_CP : CONF_AP;
-            n /= 2;
+            set_level(&in, rest % 3, bits, rest);
             in.tried.peers_stale = n % 2;
             n /= 2;
             in.request.source = (enum plan_source)(n % 3);
