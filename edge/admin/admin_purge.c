@@ -1,8 +1,8 @@
 /*
  * POST /v1/purge. The purges of a batch are submitted in their order, a window
  * at a time; then, if that is asked for, their acknowledgement is waited for.
- * What is submitted cannot be taken back, so a job lives until the
- * last answer, also when the request, or the whole admin, has gone before.
+ * What is submitted cannot be taken back, so a job lives until the last answer,
+ * also when the request, or the whole admin, has gone before.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -12,9 +12,9 @@
 #include "admin_internal.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "cluster/purge.h"
+#include "cluster/purge_ack.h"
+#include "engine/engine.h"
 #include "http/status.h"
-#include "purge_ack_internal.h"
 #include "purge_body_internal.h"
 
 /* On their way at once. */
@@ -183,8 +183,18 @@ put_ack(json_t *object, const struct job *job, const struct summary *sum)
     put_text(object, "wait", purge_wait_name(job->body.wait));
     put(object, "acknowledged",
         json_boolean(!lacks && job->ack.worst == PURGE_ACKNOWLEDGED));
-    if (job->ack.holders != NULL)
-        CHECK(json_object_set(object, "holders", job->ack.holders) == 0);
+    json_t *holders = json_array();
+
+    for (size_t i = 0; i < job->ack.holder_count; i++) {
+        const struct purge_holder *holder = &job->ack.holders[i];
+        json_t *one = json_object();
+
+        put_text(one, "node", holder->node);
+        put_text(one, "site", holder->site);
+        put_text(one, "state", purge_holder_name(holder->state));
+        CHECK(json_array_append_new(holders, one) == 0);
+    }
+    put(object, "holders", holders);
 }
 
 static void
@@ -342,6 +352,8 @@ admin_purge(struct admin *admin, struct server_request *request)
     job->request = request;
     job->body = body;
     job->results = mem_zalloc(body.count * sizeof(*job->results));
+    for (size_t i = 0; i < body.count; i++)
+        body.list[i].writers = engine_purge_sites(admin->parts.engine);
     request->context = job;
     submit_more(job);
 }

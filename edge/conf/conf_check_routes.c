@@ -49,6 +49,44 @@ check_writers(const struct conf *conf, const struct conf_route *route,
     }
 }
 
+static bool
+writes(const struct conf_route *route, const struct conf_site *site)
+{
+    for (size_t i = 0; i < route->writers.count; i++) {
+        if (strcmp(route->writers.list[i], site->name) == 0)
+            return true;
+    }
+    return site->redis[0] != '\0' && route->writers.count == 0;
+}
+
+/* An invalidation by tag may concern all routes: there is a site in whose
+ * stream it may stand for all of them. */
+static void
+check_common_writer(const struct conf *conf, struct conf_tree *root,
+                    struct conf_problems *problems)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < conf->site_count; i++) {
+        bool common = conf->sites[i].redis[0] != '\0';
+
+        any |= common;
+        for (size_t k = 0; k < conf->route_count && common; k++) {
+            const struct conf_route *route = &conf->routes[k];
+
+            common = (route->consistency != CONF_LEASE && !route->tighten) ||
+                     writes(route, &conf->sites[i]);
+        }
+        if (common)
+            return;
+    }
+    if (any)
+        conf_error_at(problems, root, "routes",
+                      "expected a site that is among the \"writers\" of all "
+                      "`lease` routes (and of those with \"tighten\"), found "
+                      "none: an invalidation by tag could stand nowhere");
+}
+
 /* A method that both match, "any method" when both match all, or NULL. */
 static const char *
 shared_method(const struct conf_strings *a, const struct conf_strings *b)
@@ -263,6 +301,7 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
         check_purge(conf, route, item, problems);
         check_writers(conf, route, item, problems);
     }
+    check_common_writer(conf, root, problems);
     check_unused(conf, root, problems);
     if (conf->route_count == 0 && (list == NULL || !list->bad))
         conf_warning_at(problems, root, "routes",

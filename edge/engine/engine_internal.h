@@ -38,6 +38,9 @@ struct snapshot {
     struct router *router;
     struct origin **origins; /* by the index of conf->origins */
     struct policy *policies; /* by the index of conf->routes */
+    lease_sites purge_sites; /* in whose streams an invalidation may stand:
+                              * those of which every lease route wants a lease;
+                              * 0: there is no such route, so any */
 };
 
 struct object;

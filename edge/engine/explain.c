@@ -391,3 +391,13 @@ engine_subject(struct engine *engine, struct span url, struct buf *scratch,
     snapshot_unref(&snapshot);
     return why;
 }
+
+lease_sites
+engine_purge_sites(struct engine *engine)
+{
+    struct snapshot *snapshot = engine_snapshot(engine);
+    lease_sites sites = snapshot->purge_sites;
+
+    snapshot_unref(&snapshot);
+    return sites;
+}

@@ -168,7 +168,7 @@ struct fill {
                                  * neither; NULL: none */
     struct tag_set tags;        /* of these and of its groups */
     size_t tag_bytes;           /* of all their values */
-    bool tags_refused;          /* they are too many */
+    bool tags_refused;          /* they are too many, or missing */
     int64_t length;             /* of the body; -1 unknown */
     bool no_body;
     bool is_part;        /* `body` is one, of a 206 that may be stored */

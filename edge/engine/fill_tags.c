@@ -84,6 +84,10 @@ fill_tags_refusal(struct fill *fill)
 {
     bool many = fill->tags.count > FILL_TAGS_MAX;
 
+    if (fill->rules->route->require_tags && fill->tag_bytes == 0) {
+        fill->tags_refused = true;
+        return "no-tags";
+    }
     fill->tags_refused = many || fill->tag_bytes > TAGS_BYTES_MAX;
     if (!fill->tags_refused)
         return NULL;

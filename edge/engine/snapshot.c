@@ -198,6 +198,7 @@ struct snapshot *
 snapshot_new(struct conf *conf, const struct snapshot *old)
 {
     struct snapshot *snapshot = mem_zalloc(sizeof(*snapshot));
+    lease_sites leased = ~(lease_sites)0;
 
     atomic_init(&snapshot->refs, 1);
     snapshot->conf = conf_ref(conf);
@@ -210,10 +211,14 @@ snapshot_new(struct conf *conf, const struct snapshot *old)
         mem_zalloc(conf->route_count * sizeof(*snapshot->policies));
     for (size_t i = 0; i < conf->route_count; i++) {
         const struct conf_route *route = &conf->routes[i];
+        struct policy *policy = &snapshot->policies[i];
 
-        policy_init(&snapshot->policies[i], conf, route,
+        policy_init(policy, conf, route,
                     snapshot->origins[route->origin - conf->origins]);
+        if (route->consistency == CONF_LEASE || route->tighten)
+            leased &= policy->writers;
     }
+    snapshot->purge_sites = leased == ~(lease_sites)0 ? 0 : leased;
     return snapshot;
 }
 

@@ -192,7 +192,7 @@ begin(struct tx *tx)
         return;
     }
     ask_of(tx);
-    if (tx_level_ask(tx))
+    if (tx_level_ask(tx) && !tx_write_refused(tx))
         tx_decide(tx);
 }
 

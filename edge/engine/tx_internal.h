@@ -111,6 +111,9 @@ struct tx {
         struct inval_own own;
     } post;
     bool invalidates; /* an unsafe request was sent: others must hear of it */
+    bool unacknowledged; /* not by all who are waited for */
+    const char *hint; /* what lacks of its invalidation: "pending", "kept" (in
+                       * the outbox), "local"; NULL: nothing */
 
     struct auth_claims claims; /* of a peer that asks */
     struct buf position;       /* ours, read before the lookup; for a peer */
@@ -281,6 +284,9 @@ void tx_level_free(struct tx *tx);
 
 /* ---- peers and purges ---- */
 
+/* Whether a write must not be forwarded, since its invalidation could not be
+ * published. True: it was answered. */
+bool tx_write_refused(struct tx *tx);
 /* A request with an Atlas-Peer field. True: it was answered. */
 bool tx_peer(struct tx *tx);
 /* PURGE on the client side. */

@@ -258,6 +258,8 @@ tx_level_add(struct tx *tx, uint64_t validated_s, struct fields *fields,
     if (tx->policy == NULL || tx->ask.source != PLAN_CLIENT)
         return;
     tx_level_add_session(tx, fields);
+    if (tx->hint != NULL)
+        fields_add(fields, SPAN("Atlas-Invalidation"), span_of(tx->hint));
     if (tx->needs == 0 && !tx->policy->route->tighten)
         return;
     for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {

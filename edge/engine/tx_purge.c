@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "cluster/purge.h"
+#include "cluster/lease.h"
+#include "cluster/purge_ack.h"
+#include "cluster/stream.h"
 #include "http/tags.h"
 #include "http/target.h"
 #include "tx_internal.h"
@@ -20,9 +23,75 @@ struct tx_purge_wait {
     void (*then)(struct tx *tx, const struct purge_result *result);
     unsigned pending;
     unsigned own; /* submitted for the URL of the request itself */
+    lease_sites sites;
     bool all_applied;
     struct purge_result worst;
+    struct purge_ack ack;
 };
+
+/* A write whose invalidation others have not acknowledged by then. A lease runs
+ * out in LEASE_LENGTH_MAX_MS, and one of an earlier term in as much. */
+#define WRITE_WAIT_MS (3 * (uint64_t)LEASE_LENGTH_MAX_MS)
+
+static void
+wait_end(struct tx_purge_wait *wait)
+{
+    struct tx *tx = wait->tx;
+
+    if (tx != NULL) {
+        tx->purging = NULL;
+        tx->waits = TX_WAITS_NOT;
+        tx->post.urls = wait->all_applied ? wait->own : 0;
+        wait->then(tx, &wait->worst);
+    }
+    purge_ack_fini(&wait->ack);
+    free(wait);
+}
+
+static void
+on_acknowledged(void *arg)
+{
+    struct tx_purge_wait *wait = arg;
+
+    wait->worker->purges--;
+    if (wait->tx != NULL)
+        wait->tx->unacknowledged = wait->ack.worst != PURGE_ACKNOWLEDGED;
+    wait_end(wait);
+}
+
+/* For whose acknowledgement the answer to a write waits. */
+static enum purge_wait
+waits_for(const struct tx *tx)
+{
+    static const enum purge_wait waits[] = {
+        [CONF_WAIT_NONE] = PURGE_WAIT_NONE,
+        [CONF_WAIT_SITE] = PURGE_WAIT_SITE,
+        [CONF_WAIT_ALL] = PURGE_WAIT_ALL,
+    };
+
+    if (tx->needs & PLAN_NEEDS_LEASE)
+        return PURGE_WAIT_ALL;
+    return waits[tx->policy->route->write_wait];
+}
+
+/* Once everything is published. What is not is acknowledged by nobody. */
+static void
+wait_for_others(struct tx_purge_wait *wait)
+{
+    struct tx *tx = wait->tx;
+    bool waits = tx != NULL && waits_for(tx) != PURGE_WAIT_NONE;
+
+    if (!waits || wait->worst.outcome >= PURGE_KEPT) {
+        if (waits)
+            tx->unacknowledged = true;
+        wait_end(wait);
+        return;
+    }
+    wait->worker->purges++;
+    purge_ack_start(&wait->ack, wait->worker->engine->parts.streams,
+                    waits_for(tx), WRITE_WAIT_MS, wait->worker->loop,
+                    on_acknowledged, wait);
+}
 
 static void
 on_purged(void *arg, const struct purge_result *result)
@@ -37,18 +106,11 @@ on_purged(void *arg, const struct purge_result *result)
     wait->all_applied = wait->all_applied && result->applied;
     if (wait->tx != NULL)
         tx_level_published(wait->tx, result);
+    if (result->outcome == PURGE_PUBLISHED)
+        purge_ack_add(&wait->ack, result);
     wait->worker->purges--;
-    if (--wait->pending > 0)
-        return;
-    struct tx *tx = wait->tx;
-
-    if (tx != NULL) {
-        tx->purging = NULL;
-        tx->waits = TX_WAITS_NOT;
-        tx->post.urls = wait->all_applied ? wait->own : 0;
-        wait->then(tx, &wait->worst);
-    }
-    free(wait);
+    if (--wait->pending == 0)
+        wait_for_others(wait);
 }
 
 static void
@@ -58,6 +120,7 @@ submit(struct tx_purge_wait *wait, struct purge *purge)
 
     if (!purge_valid(purge, why, sizeof(why)))
         return;
+    purge->writers = wait->sites;
     wait->pending++;
     wait->worker->purges++;
     purge_submit(wait->worker->engine->parts.streams, purge, wait->worker->loop,
@@ -112,11 +175,20 @@ wait_new(struct tx *tx,
 
     wait->worker = tx->worker;
     wait->tx = tx;
+    wait->sites = tx->use->snapshot->purge_sites;
     wait->then = then;
     wait->worst.outcome = PURGE_ALONE;
     wait->worst.applied = true;
     wait->all_applied = true;
     return wait;
+}
+
+/* Nothing was submitted. */
+static void
+wait_forget(struct tx *tx)
+{
+    free(tx->purging);
+    tx->purging = NULL;
 }
 
 void
@@ -141,6 +213,10 @@ answer_purge(struct tx *tx, const struct purge_result *result)
     tx->cache = "own";
     if (result->outcome == PURGE_LOCAL) {
         tx_fail(tx, 503, result->why);
+        return;
+    }
+    if (tx->unacknowledged && tx->needs & PLAN_NEEDS_LEASE) {
+        tx_fail(tx, 504, "not every node has acknowledged it; send it again");
         return;
     }
     buf_printf(&body, "{\"purged\":\"");
@@ -205,13 +281,36 @@ tx_purge(struct tx *tx)
     submit_url(tx, tx->purging, &tx->target,
                span_eq_nocase(soft, SPAN("soft")));
     if (tx->purging->pending == 0) {
-        free(tx->purging);
-        tx->purging = NULL;
+        wait_forget(tx);
         tx_fail(tx, 400, "this URL cannot be purged");
     }
 }
 
-/* ---- after an unsafe method ---- */
+/* ---- before and after an unsafe method ---- */
+
+bool
+tx_write_refused(struct tx *tx)
+{
+    const struct leases *leases =
+        streams_leases(tx->worker->engine->parts.streams);
+    lease_sites sites = tx->use->snapshot->purge_sites;
+    uint64_t now = clock_boot_ns();
+
+    if (!tx->invalidates || !(tx->needs & PLAN_NEEDS_LEASE) ||
+        tx->policy->writers == 0)
+        return false;
+    for (unsigned i = 0; i < LEASE_SITES; i++) {
+        lease_sites one = (lease_sites)1 << i;
+
+        if (sites & one && leases_held(leases, one, now))
+            return false;
+    }
+    tx->tried.origin = false;
+    tx_fail(tx, 503,
+            "not forwarded: no Redis can be reached in which the invalidation "
+            "that this causes may stand, and this route is `lease`");
+    return true;
+}
 
 /* 0: that of the scheme. */
 static unsigned
@@ -279,10 +378,23 @@ may_have_changed(const struct tx *tx)
     return fill->status >= 200 && fill->status < 400;
 }
 
+/* What could not be published is applied here, and logged. On a lease route it
+ * is no success: the others may still answer with what was before. */
 static void
 settled(struct tx *tx, const struct purge_result *result)
 {
-    (void)result; /* what could not be published is applied here, and logged */
+    if (result != NULL && result->outcome >= PURGE_KEPT)
+        tx->hint = result->outcome == PURGE_KEPT ? "kept" : "local";
+    else if (tx->unacknowledged)
+        tx->hint = "pending";
+    if (tx->hint != NULL && tx->needs & PLAN_NEEDS_LEASE) {
+        tx_post_end(tx, 0);
+        tx_fail(tx, 504,
+                "the origin was sent this, but not every node has acknowledged "
+                "that what it changed is invalid; read it to see whether it "
+                "was done");
+        return;
+    }
     tx_post_end(tx, tx->post.urls);
     if (tx->fill != NULL)
         tx_deliver_fill(tx);
@@ -322,8 +434,7 @@ tx_settle(struct tx *tx)
     tx->purging = submit_all(tx);
     tx->waits = TX_WAITS_PURGE;
     if (tx->purging->pending == 0) {
-        free(tx->purging);
-        tx->purging = NULL;
+        wait_forget(tx);
         tx->waits = TX_WAITS_NOT;
         settled(tx, NULL);
     }

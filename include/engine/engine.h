@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "cluster/lease.h"
 
 struct auth;
 struct buf;
@@ -85,6 +86,10 @@ bool engine_explain(struct engine *engine, const struct explain_request *ask,
  * why the URL is refused (static). Any thread. */
 const char *engine_subject(struct engine *engine, struct span url,
                            struct buf *scratch, struct key *key);
+
+/* Where an invalidation may stand (struct purge, writers), so that every lease
+ * route hears of it in time. Any thread. */
+lease_sites engine_purge_sites(struct engine *engine);
 
 /* Calls fn for each server of each origin group. Any thread. */
 typedef void (*engine_origin_fn)(void *arg, const char *group,

@@ -1,9 +1,8 @@
-#include "purge_ack_internal.h"
+#include "cluster/purge_ack.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/mem.h"
 
 static bool
@@ -36,21 +35,19 @@ purge_ack_add(struct purge_ack *ack, const struct purge_result *result)
 /* ---- answers ---- */
 
 static void
-add_holder(struct purge_ack *ack, const struct purge_holder *holder)
+add_holders(struct purge_ack *ack, const struct purge_wait_result *result)
 {
-    json_t *one = json_object();
-    /* Names come from other nodes' rows. */
-    json_t *node = json_string(holder->node);
-    json_t *site = json_string(holder->site);
+    size_t count = ack->holder_count + result->count;
 
-    json_object_set_new(one, "node", node ? node : json_string("?"));
-    json_object_set_new(one, "site", site ? site : json_string("?"));
-    json_object_set_new(one, "state",
-                        json_string(purge_holder_name(holder->state)));
-    CHECK(json_array_append_new(ack->holders, one) == 0);
+    if (result->count == 0)
+        return;
+    ack->holders = mem_realloc(ack->holders, count * sizeof(*ack->holders));
+    memcpy(ack->holders + ack->holder_count, result->holders,
+           result->count * sizeof(*ack->holders));
+    ack->holder_count = count;
 }
 
-/* From bad to worse: acknowledged, deadline, lost. */
+/* They go from good to bad: acknowledged, deadline, lost. */
 static void
 on_acknowledged(void *arg, const struct purge_wait_result *result)
 {
@@ -58,8 +55,7 @@ on_acknowledged(void *arg, const struct purge_wait_result *result)
 
     if (result->outcome > ack->worst)
         ack->worst = result->outcome;
-    for (size_t i = 0; i < result->count; i++)
-        add_holder(ack, &result->holders[i]);
+    add_holders(ack, result);
     if (--ack->pending == 0)
         ack->fn(ack->arg);
 }
@@ -72,8 +68,6 @@ purge_ack_start(struct purge_ack *ack, struct streams *streams,
     ack->fn = fn;
     ack->arg = arg;
     ack->worst = PURGE_ACKNOWLEDGED;
-    ack->holders = json_array();
-    CHECK(ack->holders != NULL);
     ack->pending = ack->count;
     if (ack->count == 0) {
         fn(arg);
@@ -97,6 +91,6 @@ void
 purge_ack_fini(struct purge_ack *ack)
 {
     free(ack->places);
-    json_decref(ack->holders);
+    free(ack->holders);
     *ack = (struct purge_ack){0};
 }

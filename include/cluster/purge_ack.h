@@ -1,10 +1,8 @@
 /* Waiting until everything that one request published is acknowledged
- * (cluster/purge_wait.h), in the streams of all sites that took a part. */
-#ifndef PURGE_ACK_INTERNAL_H
-#define PURGE_ACK_INTERNAL_H
+ * (purge_wait.h), in the streams of all sites that took a part. */
+#ifndef CLUSTER_PURGE_ACK_H
+#define CLUSTER_PURGE_ACK_H
 
-#include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +28,8 @@ struct purge_ack {
     size_t count;
     size_t pending;
     enum purge_wait_outcome worst; /* of all, once `fn` is called */
-    json_t *holders;               /* an array; NULL until then */
+    struct purge_holder *holders;
+    size_t holder_count;
     purge_ack_fn fn;
     void *arg;
 };
