@@ -24,10 +24,12 @@ check_origin_name(const struct conf *conf, const struct conf_route *route,
 }
 
 /* The writers are sites that have a stream. */
-static void
+static bool
 check_writers(const struct conf *conf, const struct conf_route *route,
               const struct conf_tree *item, struct conf_problems *problems)
 {
+    bool known = true;
+
     for (size_t i = 0; i < route->writers.count; i++) {
         const char *name = route->writers.list[i];
         const struct conf_site *site = conf_site(conf, name);
@@ -46,7 +48,9 @@ check_writers(const struct conf *conf, const struct conf_route *route,
                       "\"%s\"%s",
                       name, hint.data ? hint.data : "");
         buf_fini(&hint);
+        known = false;
     }
+    return known;
 }
 
 static bool
@@ -288,6 +292,7 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
 {
     const struct conf_tree *list = conf_tree_get(root, "routes");
     const struct conf_tree *item = list ? list->first : NULL;
+    bool writers_known = true;
 
     for (size_t i = 0; i < conf->route_count && item; i++, item = item->next) {
         const struct conf_route *route = &conf->routes[i];
@@ -299,9 +304,10 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
         check_query(route, item, problems);
         check_idle_ttl(route, item, problems);
         check_purge(conf, route, item, problems);
-        check_writers(conf, route, item, problems);
+        writers_known &= check_writers(conf, route, item, problems);
     }
-    check_common_writer(conf, root, problems);
+    if (writers_known)
+        check_common_writer(conf, root, problems);
     check_unused(conf, root, problems);
     if (conf->route_count == 0 && (list == NULL || !list->bad))
         conf_warning_at(problems, root, "routes",

@@ -147,7 +147,6 @@ ask_of(struct tx *tx)
     /* Also where the route caches nothing: another one, that of a GET, may
      * hold a copy (RFC 9111 section 4.4). */
     tx->invalidates = !method_safe(request->method);
-    tx_part_init(tx);
     /* Nobody to ask: one node alone, or a verdict that never asks peers. */
     if (tx->worker->engine->parts.peers == NULL) {
         tx->tried.peers = true;
@@ -192,8 +191,10 @@ begin(struct tx *tx)
         return;
     }
     ask_of(tx);
-    if (tx_level_ask(tx) && !tx_write_refused(tx))
-        tx_decide(tx);
+    if (!tx_level_ask(tx) || tx_write_refused(tx))
+        return;
+    tx_part_init(tx);
+    tx_decide(tx);
 }
 
 struct tx *

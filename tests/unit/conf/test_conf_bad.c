@@ -62,6 +62,7 @@ struct row {
     const char *want;
 };
 
+#define LEVELS "\"ap\", \"bounded\", \"session\", \"lease\" or \"cp\""
 #define ORIGINS "'origins':{'web':{'servers':['http://o']}}"
 #define ROUTE(more)                                                            \
     "{" ORIGINS ",'routes':[{'name':'r','origin':'web'" more "}]}"
@@ -208,13 +209,26 @@ static const struct row names[] = {
      "t.json: routes[0].orgin: no such option of a route; did you mean "
      "\"origin\"?"},
     {ROUTE(",'consistency':'pa'"),
-     "t.json: routes[0].consistency: expected \"ap\" or \"cp\", found \"pa\"; "
-     "did you mean \"ap\"?"},
+     "t.json: routes[0].consistency: expected " LEVELS
+     ", found \"pa\"; did you mean \"ap\"?"},
     {ROUTE(",'consistency':'eventual'"),
-     "t.json: routes[0].consistency: expected \"ap\" or \"cp\", found "
-     "\"eventual\""},
+     "t.json: routes[0].consistency: expected " LEVELS ", found \"eventual\""},
     {ROUTE(",'consistency':1"),
-     "t.json: routes[0].consistency: expected \"ap\" or \"cp\", found 1"},
+     "t.json: routes[0].consistency: expected " LEVELS ", found 1"},
+    {"{'site':'a','secret':'0123456789abcdef','sites':[{'name':'a',"
+     "'redis':'h:1'},{'name':'b'}]," ORIGINS
+     ",'routes':[{'name':'r','origin':'web','consistency':'lease',"
+     "'writers':['b']}]}",
+     "t.json: routes[0].writers: expected names of sites that have \"redis\", "
+     "found \"b\"; did you mean \"a\"?"},
+    {"{'site':'a','secret':'0123456789abcdef','sites':[{'name':'a',"
+     "'redis':'h:1'},{'name':'b','redis':'h:2'}]," ORIGINS
+     ",'routes':[{'name':'r','origin':'web','consistency':'lease',"
+     "'writers':['b']},{'name':'q','match':{'path':'/q'},'origin':'web',"
+     "'consistency':'lease','writers':['a']}]}",
+     "t.json: routes: expected a site that is among the \"writers\" of all "
+     "`lease` routes (and of those with \"tighten\"), found none: an "
+     "invalidation by tag could stand nowhere"},
     {ROUTE(",'key':{'query':{'mode':'alow','names':['a']}}"),
      "t.json: routes[0].key.query.mode: expected \"all\", \"none\", \"allow\" "
      "or \"deny\", found \"alow\"; did you mean \"allow\"?"},
