@@ -42,8 +42,8 @@ static struct object *
 find_by_language(struct tx *tx)
 {
     if (!tx->policy->route->language_select || !tx->other_variants ||
-        tx->needs != 0 || tx->ask.source != PLAN_CLIENT ||
-        tx->ask.no_cache || !tx->ask.readable)
+        tx->needs != 0 || tx->ask.source != PLAN_CLIENT || tx->ask.no_cache ||
+        !tx->ask.readable)
         return NULL;
     struct object *object =
         store_find_by(tx->worker->engine->parts.store, &tx->key, fits_language,
