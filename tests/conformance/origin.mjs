@@ -21,4 +21,7 @@ const server = http.createServer((request, response) => {
     response.end()
   }
 })
+// Else it closes idle connections after 5 s, now and then just as a request that
+// must not be sent twice is on its way: that case would not have run.
+server.keepAliveTimeout = 0
 server.listen(Number(port), address)
