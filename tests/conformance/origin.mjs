@@ -12,6 +12,10 @@ for (const name of ['config', 'test', 'state']) {
 }
 
 const server = http.createServer((request, response) => {
+  // A body with a coding of the case's own ends with the connection.
+  response.on('finish', () => {
+    if (response.hasHeader('transfer-encoding')) request.socket.end()
+  })
   const [name, ...rest] = new URL(request.url, 'http://origin/').pathname
     .slice(1).split('/')
   if (name in handlers) {
@@ -21,7 +25,7 @@ const server = http.createServer((request, response) => {
     response.end()
   }
 })
-// Else it closes idle connections after 5 s, now and then just as a request that
-// must not be sent twice is on its way: that case would not have run.
+// Else idle connections are closed after 5 s, now and then just as a request that
+// must not be sent twice is on its way, and its case does not run.
 server.keepAliveTimeout = 0
 server.listen(Number(port), address)
