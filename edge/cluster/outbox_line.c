@@ -174,14 +174,11 @@ parse_add(struct span rest, struct outbox_record *record)
     return parse_purge(part[4], part[5], &entry->purge);
 }
 
-bool
-outbox_parse(struct span line, struct outbox_record *record)
+static bool
+parse(struct span line, struct outbox_record *record)
 {
     struct span rest;
 
-    *record = (struct outbox_record){0};
-    if (!check_sum(&line))
-        return false;
     if (span_starts(line, SPAN("name "))) {
         record->line = OUTBOX_LINE_NAME;
         return parse_name(span_sub(line, 5, line.len), record);
@@ -194,4 +191,33 @@ outbox_parse(struct span line, struct outbox_record *record)
     record->line = OUTBOX_LINE_DONE;
     return span_starts(line, SPAN("done ")) &&
            span_u64(rest, INT64_MAX, &record->entry.id);
+}
+
+/* Numbers, for one, may be written in several ways. */
+static bool
+prints_as(const struct outbox_record *record, struct span line)
+{
+    struct buf text = {0};
+
+    outbox_print(record, &text);
+    bool same = text.len == line.len + 1 &&
+                span_eq(span_sub(buf_span(&text), 0, line.len), line);
+
+    buf_fini(&text);
+    return same;
+}
+
+bool
+outbox_parse(struct span line, struct outbox_record *record)
+{
+    struct span text = line;
+
+    *record = (struct outbox_record){0};
+    if (!check_sum(&text) || !parse(text, record))
+        return false;
+    if (prints_as(record, line))
+        return true;
+    free(record->entry.purge.host);
+    free(record->entry.purge.value);
+    return false;
 }

@@ -336,6 +336,7 @@ purge_kept(struct streams *streams, const struct outbox_entry *entry)
     job->purge.once = mem_printf("outbox/%s/%llu", outbox_name(streams->outbox),
                                  (unsigned long long)entry->id);
     job->kept = entry->id;
+    job->purge.writers = streams->purge_sites;
     on_control(&job->post);
 }
 

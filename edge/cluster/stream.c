@@ -75,6 +75,7 @@ streams_start(struct loop *control, const struct streams_options *options,
     streams->outbox = options->outbox;
     streams->drift_percent =
         options->drift_percent > 0 ? options->drift_percent : DRIFT_PERCENT;
+    streams->purge_sites = options->purge_sites;
     streams->lease_max_ms =
         options->lease_max_ms > 0 ? options->lease_max_ms : LEASE_LENGTH_MAX_MS;
     name_holder(streams);
@@ -124,6 +125,7 @@ streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
         .poll_ms = conf->redis.poll_ms,
         .generation = conf->sites_generation,
         .drift_percent = (unsigned)conf->drift_percent,
+        .purge_sites = conf_purge_sites(conf),
         .outbox = outbox,
     };
 

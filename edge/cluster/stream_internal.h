@@ -98,7 +98,8 @@ struct streams {
     uint64_t generation; /* of the list of sites */
     unsigned drift_percent;
     uint64_t lease_max_ms;
-    struct outbox *outbox; /* NULL: none */
+    lease_sites purge_sites; /* of what the outbox holds */
+    struct outbox *outbox;   /* NULL: none */
     struct timer *pump_timer;
     bool pumping; /* an entry of the outbox is being published */
     uint64_t poll_ms;

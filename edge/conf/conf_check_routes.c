@@ -53,38 +53,21 @@ check_writers(const struct conf *conf, const struct conf_route *route,
     return known;
 }
 
-static bool
-writes(const struct conf_route *route, const struct conf_site *site)
-{
-    for (size_t i = 0; i < route->writers.count; i++) {
-        if (strcmp(route->writers.list[i], site->name) == 0)
-            return true;
-    }
-    return site->redis[0] != '\0' && route->writers.count == 0;
-}
-
 /* An invalidation by tag may concern all routes: there is a site in whose
  * stream it may stand for all of them. */
 static void
 check_common_writer(const struct conf *conf, struct conf_tree *root,
                     struct conf_problems *problems)
 {
-    bool any = false;
+    bool needed = false;
 
-    for (size_t i = 0; i < conf->site_count; i++) {
-        bool common = conf->sites[i].redis[0] != '\0';
+    for (size_t i = 0; i < conf->route_count; i++) {
+        const struct conf_route *route = &conf->routes[i];
 
-        any |= common;
-        for (size_t k = 0; k < conf->route_count && common; k++) {
-            const struct conf_route *route = &conf->routes[k];
-
-            common = (route->consistency != CONF_LEASE && !route->tighten) ||
-                     writes(route, &conf->sites[i]);
-        }
-        if (common)
-            return;
+        needed |= (route->consistency == CONF_LEASE || route->tighten) &&
+                  conf_route_writers(conf, route) != 0;
     }
-    if (any)
+    if (needed && conf_purge_sites(conf) == 0)
         conf_error_at(problems, root, "routes",
                       "expected a site that is among the \"writers\" of all "
                       "`lease` routes (and of those with \"tighten\"), found "

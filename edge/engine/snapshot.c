@@ -148,23 +148,6 @@ origin_for(const struct conf_origin *conf, const struct snapshot *old)
     return origin_new(conf->name, conf->servers.list, conf->servers.count);
 }
 
-/* By the order of the sites. */
-static lease_sites
-writers_of(const struct conf *conf, const struct conf_route *route)
-{
-    lease_sites writers = 0;
-
-    for (size_t i = 0; i < conf->site_count; i++) {
-        bool is = route->writers.count == 0;
-
-        for (size_t k = 0; k < route->writers.count; k++)
-            is |= strcmp(route->writers.list[k], conf->sites[i].name) == 0;
-        if (is && conf->sites[i].redis[0] != '\0')
-            writers |= (lease_sites)1 << i;
-    }
-    return writers;
-}
-
 static void
 policy_init(struct policy *policy, const struct conf *conf,
             const struct conf_route *route, struct origin *origin)
@@ -178,7 +161,7 @@ policy_init(struct policy *policy, const struct conf *conf,
         .origin = origin,
         .max_stale_s = S_OF_MS(route->ttl.max_stale_ms),
         .max_staleness_ns = route->max_staleness_ms * NS_PER_MS,
-        .writers = writers_of(conf, route),
+        .writers = conf_route_writers(conf, route),
     };
 }
 
@@ -198,7 +181,6 @@ struct snapshot *
 snapshot_new(struct conf *conf, const struct snapshot *old)
 {
     struct snapshot *snapshot = mem_zalloc(sizeof(*snapshot));
-    lease_sites leased = ~(lease_sites)0;
 
     atomic_init(&snapshot->refs, 1);
     snapshot->conf = conf_ref(conf);
@@ -211,14 +193,11 @@ snapshot_new(struct conf *conf, const struct snapshot *old)
         mem_zalloc(conf->route_count * sizeof(*snapshot->policies));
     for (size_t i = 0; i < conf->route_count; i++) {
         const struct conf_route *route = &conf->routes[i];
-        struct policy *policy = &snapshot->policies[i];
 
-        policy_init(policy, conf, route,
+        policy_init(&snapshot->policies[i], conf, route,
                     snapshot->origins[route->origin - conf->origins]);
-        if (route->consistency == CONF_LEASE || route->tighten)
-            leased &= policy->writers;
     }
-    snapshot->purge_sites = leased == ~(lease_sites)0 ? 0 : leased;
+    snapshot->purge_sites = conf_purge_sites(conf);
     return snapshot;
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/span.h"
 #include "cluster/inval.h"
+#include "cluster/lease.h"
 
 struct bus;
 struct conf;
@@ -41,10 +42,12 @@ struct streams_options {
     uint64_t command_timeout_ms;
     uint64_t backoff_max_ms;
     uint64_t poll_ms;
-    uint64_t generation;    /* of the list of sites */
-    unsigned drift_percent; /* by which a clock may be wrong; 0: 1 */
-    uint64_t lease_max_ms;  /* 0: LEASE_LENGTH_MAX_MS */
-    struct outbox *outbox;  /* outlives the streams; NULL: none */
+    uint64_t generation;     /* of the list of sites */
+    unsigned drift_percent;  /* by which a clock may be wrong; 0: 1 */
+    uint64_t lease_max_ms;   /* 0: LEASE_LENGTH_MAX_MS */
+    lease_sites purge_sites; /* where what the outbox holds may stand (as in
+                              * struct purge, writers) */
+    struct outbox *outbox;   /* outlives the streams; NULL: none */
 };
 
 /* Begins to connect to every site's Redis. `conf` is not kept; the outbox,

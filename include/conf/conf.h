@@ -126,6 +126,13 @@ void conf_unref(struct conf **conf);
 
 /* NULL when there is none of this name. */
 const struct conf_site *conf_site(const struct conf *conf, const char *name);
+/* Sets of sites: bit i is the i-th of conf->sites. Those in whose streams the
+ * invalidations of a route stand. */
+uint64_t conf_route_writers(const struct conf *conf,
+                            const struct conf_route *route);
+/* Those in whose streams any may stand, so that every `lease` route hears of it
+ * in time; 0: there is no such route. */
+uint64_t conf_purge_sites(const struct conf *conf);
 const struct conf_origin *conf_origin(const struct conf *conf,
                                       const char *name);
 
