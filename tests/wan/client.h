@@ -91,7 +91,8 @@ struct actor {
     struct key *known_key;
     uint64_t known_value;
     char known_etag[CLIENT_ETAG_MAX];
-    bool conditional; /* the request asks that */
+    bool conditional;  /* the request asks that */
+    struct key *chase; /* what it is to ask for next; NULL: anything */
     unsigned tries;
     bool hard;
     const char *kind; /* of a purge */
@@ -132,7 +133,11 @@ void client_ask_late(struct client *client, struct actor *actor);
 /* ---- client_reader.c, client_writer.c ---- */
 
 void client_read(struct client *client, struct actor *actor);
+/* Begins with readers on their way; then comes the write itself. */
 void client_write(struct client *client, struct actor *actor);
+/* Some readers, at some nodes, ask for the key at once: around a write and a
+ * purge every ms counts. */
+void client_chase(struct client *client, struct key *key);
 /* The body of a value, added to *out; and the value of a body: false when it
  * is none, or has several. */
 void client_body(const struct key *key, uint64_t value, struct buf *out);

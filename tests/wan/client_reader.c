@@ -7,6 +7,7 @@
 #define TIMEOUT_US 8000000
 #define SESSION_STEPS 40
 #define BIG_LINES 1500
+#define CHASERS 4
 
 /* ---- bodies ---- */
 
@@ -103,8 +104,12 @@ on_read(struct client *client, struct actor *actor,
 static struct key *
 choose(struct client *client, struct actor *actor)
 {
-    struct key *key;
+    struct key *key = actor->chase;
 
+    actor->chase = NULL;
+    actor->conditional = false;
+    if (key != NULL)
+        return key;
     actor->conditional =
         actor->known_key != NULL && client_random(client, 4) == 0;
     if (actor->conditional)
@@ -115,6 +120,25 @@ choose(struct client *client, struct actor *actor)
         key = &client->keys[client_random(client, client->key_count)];
     while (key->level != actor->level);
     return key;
+}
+
+void
+client_chase(struct client *client, struct key *key)
+{
+    size_t start = client_random(client, client->actor_count);
+    unsigned left = CHASERS;
+
+    for (size_t i = 0; i < client->actor_count && left > 0; i++) {
+        struct actor *actor =
+            &client->actors[(start + i) % client->actor_count];
+
+        if (actor->next != client_read || actor->level != key->level ||
+            actor->ask.busy || actor->chase != NULL)
+            continue;
+        actor->chase = key;
+        actor->wake_us = history_now_us();
+        left--;
+    }
 }
 
 /* A session goes from node to node, and ends after a while. */

@@ -6,6 +6,7 @@
 #define PURGE_TIMEOUT_US 10000000
 #define PURGE_TRIES 5
 #define PURGE_AGAIN_US 300000
+#define CHASE_US 20000 /* readers are so far ahead of a write, on average */
 
 static void purge(struct client *client, struct actor *actor);
 
@@ -56,6 +57,7 @@ on_purged(struct client *client, struct actor *actor,
     line.all = line.outcome == HISTORY_OK && acknowledged(client, outcome);
     client_record(client, &line);
     client->hot[actor->key->level] = actor->key;
+    client_chase(client, actor->key);
     if (line.outcome != HISTORY_OK && ++actor->tries < PURGE_TRIES)
         client_pause(client, actor, PURGE_AGAIN_US, purge);
     else
@@ -138,8 +140,8 @@ on_written(struct client *client, struct actor *actor,
 
     client_record(client, &line);
     actor->tries = 0;
-    if (line.outcome == HISTORY_OK)
-        client->hot[actor->key->level] = actor->key;
+    client->hot[actor->key->level] = actor->key;
+    client_chase(client, actor->key);
     if (client_random(client, 10) < purged_of_ten(actor->key->level))
         purge(client, actor);
     else
@@ -164,8 +166,8 @@ cache_control(const struct key *key)
     }
 }
 
-void
-client_write(struct client *client, struct actor *actor)
+static void
+put(struct client *client, struct actor *actor)
 {
     struct buf *request = &actor->ask.request;
     struct buf body = {0};
@@ -183,4 +185,17 @@ client_write(struct client *client, struct actor *actor)
     buf_fini(&body);
     /* No deadline: what we gave up could still happen later. */
     client_ask(client, actor, client->origin, CLIENT_PORT, true, 0, on_written);
+}
+
+void
+client_write(struct client *client, struct actor *actor)
+{
+    /* Not before there is a value: a 404 bears no tag, so that a purge by tag
+     * does not reach the copy of one. */
+    if (actor->key->value == 0) {
+        put(client, actor);
+        return;
+    }
+    client_chase(client, actor->key);
+    client_pause(client, actor, CHASE_US, put);
 }
