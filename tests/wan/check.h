@@ -20,7 +20,7 @@
  *            before it began
  *   ap       a read is answered whenever a usable copy could be reached; and a
  *            second after healing no read is older than what a published purge
- *            had found written
+ *            had found written, but the first of a key at a node
  */
 #ifndef WAN_CHECK_H
 #define WAN_CHECK_H
@@ -60,6 +60,7 @@ struct check_level {
     uint64_t local;     /* of those: from the node's own store */
     uint64_t checked;   /* of those: there was something to hold them against */
     uint64_t converged; /* ap: those held against a purge after healing */
+    uint64_t refreshing; /* of those: an old value, as the copy is made new */
     uint64_t writes;
     uint64_t purges;       /* published */
     uint64_t acknowledged; /* of those: by all */

@@ -146,13 +146,13 @@ newest_purge(const struct check *check, const struct check_key *key,
 }
 
 /* A copy that may have missed something answers one request while it is made
- * new. So an old value counts when another read had come before: late enough
- * to find the node healed, and early enough to have had it made new. */
+ * new. So an old value counts when another read had come before: when the node
+ * was to be healed, and early enough to have had the copy made new. */
 static bool
 was_asked(const struct check *check, const struct check_key *key,
           const struct check_op *read, uint64_t healed)
 {
-    uint64_t from = healed + check->converge_us / 2;
+    uint64_t from = healed + check->converge_us;
     uint64_t to = read->begin - check->converge_us / 4;
 
     for (const struct check_op *r = read; r-- > key->reads;) {
@@ -178,7 +178,11 @@ check_site(struct check *check, const struct check_key *key,
     if (healed >= since || purge == NULL || purge->value == 0)
         return false;
     healed = later(healed, purge->end);
-    if (purge->value > read->value && was_asked(check, key, read, healed)) {
+    if (purge->value <= read->value)
+        return true;
+    if (!was_asked(check, key, read, healed)) {
+        check->levels[HISTORY_AP].refreshing++;
+    } else {
         const struct check_op *ops[] = {
             check_first_over(key, read->value, purge->begin), purge, read};
 

@@ -112,6 +112,7 @@ add_level(struct buf *out, const struct check_level *l)
     add_number(out, "local", l->local);
     add_number(out, "checked", l->checked);
     add_number(out, "converged", l->converged);
+    add_number(out, "refreshing", l->refreshing);
     add_number(out, "writes", l->writes);
     add_number(out, "purges", l->purges);
     add_number(out, "acknowledged", l->acknowledged);

@@ -96,6 +96,7 @@ struct actor {
     unsigned tries;
     bool hard;
     const char *kind; /* of a purge */
+    bool before;      /* it is one before a write */
 };
 
 struct client {

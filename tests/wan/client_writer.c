@@ -9,6 +9,7 @@
 #define CHASE_US 20000 /* readers are so far ahead of a write, on average */
 
 static void purge(struct client *client, struct actor *actor);
+static void put(struct client *client, struct actor *actor);
 
 /* ---- purging ---- */
 
@@ -58,7 +59,9 @@ on_purged(struct client *client, struct actor *actor,
     client_record(client, &line);
     client->hot[actor->key->level] = actor->key;
     client_chase(client, actor->key);
-    if (line.outcome != HISTORY_OK && ++actor->tries < PURGE_TRIES)
+    if (actor->before)
+        client_pause(client, actor, CHASE_US, put);
+    else if (line.outcome != HISTORY_OK && ++actor->tries < PURGE_TRIES)
         client_pause(client, actor, PURGE_AGAIN_US, purge);
     else
         client_pause(client, actor, actor->pause_us, client_write);
@@ -172,6 +175,7 @@ put(struct client *client, struct actor *actor)
     struct buf *request = &actor->ask.request;
     struct buf body = {0};
 
+    actor->before = false;
     actor->key->value++;
     client_body(actor->key, actor->key->value, &body);
     buf_clear(request);
@@ -194,6 +198,13 @@ client_write(struct client *client, struct actor *actor)
      * does not reach the copy of one. */
     if (actor->key->value == 0) {
         put(client, actor);
+        return;
+    }
+    /* With a purge before, readers find no copy, and are on their way to the
+     * origin when the write comes. */
+    actor->before = client_random(client, 3) == 0;
+    if (actor->before) {
+        purge(client, actor);
         return;
     }
     client_chase(client, actor->key);

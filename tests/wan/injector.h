@@ -84,6 +84,8 @@ struct injector {
 void process_start(struct injector *lab, size_t index);
 /* kill -9, and waits for its end. */
 void process_kill(struct injector *lab, size_t index);
+/* What it had stored is lost; it must be down. */
+void process_wipe(struct injector *lab, size_t index);
 void process_signal(struct injector *lab, size_t index, int number);
 /* Looks who has ended, and who answers by now. */
 void process_look(struct injector *lab);
@@ -111,11 +113,12 @@ void links_heal(struct injector *lab, const struct pair *pair);
 /* The shared address of a Redis leads to this place now. */
 void links_move(struct injector *lab, size_t index);
 
-/* ---- injector_faults.c, injector_failover.c, injector_network.c ---- */
+/* ---- injector_network.c, injector_failover.c, injector_amnesia.c,
+ * injector_faults.c ---- */
 
 extern const struct fault_kind fault_partition, fault_one_way, fault_isolate,
     fault_redis_cut, fault_origin_cut, fault_peer_cut, fault_slow, fault_lossy;
-extern const struct fault_kind fault_failover;
+extern const struct fault_kind fault_failover, fault_amnesia, fault_trim;
 extern const struct fault_kind fault_kill_node, fault_stop_node,
     fault_kill_redis, fault_stop_redis, fault_wipe_redis, fault_kill_site,
     fault_kill_origin, fault_stop_origin, fault_clock;

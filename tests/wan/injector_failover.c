@@ -3,7 +3,8 @@
  * replica is promoted and the site's address leads to it; and later still the
  * old primary comes back, as a replica.
  *
- * Replication is not synchronous: what the primary had not sent is lost.
+ * Replication is not synchronous: what the primary had not sent is lost. Half
+ * of the time replication had stood still before.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #define DETECT_MIN_MS 200
 #define DETECT_MAX_MS 1500
 
-enum phase { PHASE_DEAD, PHASE_PROMOTED, PHASE_COMES_BACK };
+enum phase { PHASE_LAG, PHASE_DEAD, PHASE_PROMOTED, PHASE_COMES_BACK };
 
 /* A primary with a replica that follows it. */
 static bool
@@ -37,6 +38,36 @@ find(struct injector *lab, struct fault *fault)
     return false;
 }
 
+static void
+cut_replication(struct injector *lab, struct fault *fault)
+{
+    fault->pairs[0] =
+        (struct pair){(uint8_t)fault->place, (uint8_t)fault->other};
+    fault->pairs[1] =
+        (struct pair){(uint8_t)fault->other, (uint8_t)fault->place};
+    fault->pair_count = 2;
+    links_cut(lab, &fault->pairs[0]);
+    links_cut(lab, &fault->pairs[1]);
+}
+
+static void
+heal_replication(struct injector *lab, struct fault *fault)
+{
+    for (size_t i = 0; i < fault->pair_count; i++)
+        links_heal(lab, &fault->pairs[i]);
+    fault->pair_count = 0;
+}
+
+static void
+lose_primary(struct injector *lab, struct fault *fault)
+{
+    if (injector_random(lab, 2) == 0)
+        process_kill(lab, fault->place);
+    else
+        process_signal(lab, fault->place, SIGSTOP);
+    fault->phase = PHASE_DEAD;
+}
+
 static bool
 begin(struct injector *lab, struct fault *fault)
 {
@@ -47,9 +78,9 @@ begin(struct injector *lab, struct fault *fault)
     fault->on = mem_printf("%s,%s", lab->places.list[fault->place].name,
                            lab->places.list[fault->other].name);
     if (injector_random(lab, 2) == 0)
-        process_kill(lab, fault->place);
+        cut_replication(lab, fault);
     else
-        process_signal(lab, fault->place, SIGSTOP);
+        lose_primary(lab, fault);
     return true;
 }
 
@@ -82,8 +113,13 @@ heal(struct injector *lab, struct fault *fault)
         1000;
 
     switch ((enum phase)fault->phase) {
+    case PHASE_LAG:
+        lose_primary(lab, fault);
+        fault->heal_us = history_now_us() + pause;
+        return false;
     case PHASE_DEAD:
         if (promote(lab, fault)) {
+            heal_replication(lab, fault);
             fault->phase = PHASE_PROMOTED;
             fault->heal_us = history_now_us() + pause;
         }

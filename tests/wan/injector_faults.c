@@ -74,11 +74,7 @@ begin_wipe(struct injector *lab, struct fault *fault)
 {
     if (!begin_kill(lab, fault, PLACE_REDIS))
         return false;
-    char *command = mem_printf("rm -rf '%s/%s.data'", lab->dir,
-                               lab->places.list[fault->place].name);
-
-    CHECK(system(command) == 0);
-    free(command);
+    process_wipe(lab, fault->place);
     return true;
 }
 

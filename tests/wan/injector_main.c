@@ -28,7 +28,7 @@ static const struct fault_kind *const kinds[] = {
     &fault_origin_cut,  &fault_peer_cut,   &fault_slow,      &fault_lossy,
     &fault_failover,    &fault_kill_node,  &fault_stop_node, &fault_kill_redis,
     &fault_stop_redis,  &fault_wipe_redis, &fault_kill_site, &fault_kill_origin,
-    &fault_stop_origin, &fault_clock,
+    &fault_stop_origin, &fault_clock,      &fault_amnesia,   &fault_trim,
 };
 
 static volatile sig_atomic_t ended;

@@ -109,6 +109,16 @@ process_kill(struct injector *lab, size_t index)
 }
 
 void
+process_wipe(struct injector *lab, size_t index)
+{
+    char *command = mem_printf("rm -rf '%s/%s.data'", lab->dir,
+                               lab->processes[index].place->name);
+
+    CHECK(system(command) == 0);
+    free(command);
+}
+
+void
 process_signal(struct injector *lab, size_t index, int number)
 {
     struct process *process = &lab->processes[index];
