@@ -21,8 +21,8 @@ static const struct {
     [RULE_STALE_READ] = {"stale-read", "older than what a read that had ended "
                                        "before it began returned"},
     [RULE_STALE_PURGE] = {"stale-purge",
-                          "older than what a purge had found that was "
-                          "acknowledged before the read began"},
+                          "older than what was acknowledged before the read "
+                          "began"},
     [RULE_BACK] = {"back", "older than what the session's token covers"},
     [RULE_BOUND] = {"bound", "overwritten longer ago than the bound when the "
                              "read began"},
@@ -97,8 +97,10 @@ key_of(struct check *check, struct span name, struct buf *why)
         return SIZE_MAX;
     }
     MEM_GROW(check->keys, check->key_count, check->key_cap);
-    check->keys[check->key_count] = (struct check_key){
-        .name = mem_strndup(name.ptr, name.len), .level = level};
+    check->keys[check->key_count] =
+        (struct check_key){.name = mem_strndup(name.ptr, name.len),
+                           .level = level,
+                           .removed = CHECK_FOREVER};
     return check->key_count++;
 }
 
@@ -327,6 +329,23 @@ by_key_kind_begin(const void *left, const void *right)
     return (a->begin > b->begin) - (a->begin < b->begin);
 }
 
+/* What takes copies away, if only by the attempt: a node that was cut off hears
+ * of it late. A write through a node does (RFC 9111 section 4.4). */
+static void
+note_removals(struct check *check)
+{
+    for (size_t i = 0; i < check->op_count; i++) {
+        const struct check_op *op = &check->ops[i];
+        struct check_key *key = &check->keys[op->key];
+        bool removes = op->kind == HISTORY_PURGE ? op->hard
+                                                 : op->kind == HISTORY_WRITE &&
+                                                       op->place < CHECK_PLACES;
+
+        if (removes && op->begin < key->removed)
+            key->removed = op->begin;
+    }
+}
+
 /* Failed writes had no effect: they are left out, and so are not values that
  * may be read. */
 static void
@@ -426,6 +445,7 @@ count(struct check *check, const struct check_key *key)
 bool
 check_run(struct check *check, struct buf *why)
 {
+    note_removals(check);
     drop_failed_writes(check);
     if (check->op_count > 0)
         qsort(check->ops, check->op_count, sizeof(*check->ops),

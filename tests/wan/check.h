@@ -13,7 +13,8 @@
  *            than a write that completed before it began, nor than what a read
  *            that ended before it began had returned
  *   lease    no read is older than what an acknowledged purge, which ended
- *            before the read began, had found written when it began
+ *            before the read began, had found written when it began; nor than
+ *            an acknowledged write
  *   session  no read that sent its session's token is older than what that
  *            token covers: what the session read, wrote and purged before
  *   bounded  no read is older than a write that completed more than the bound
@@ -33,7 +34,7 @@ enum check_rule {
     RULE_FUTURE,      /* read before its write began */
     RULE_STALE_WRITE, /* cp: a write had completed */
     RULE_STALE_READ,  /* cp: a read had returned a later value */
-    RULE_STALE_PURGE, /* lease: a purge was acknowledged */
+    RULE_STALE_PURGE, /* lease: a purge, or a write, was acknowledged */
     RULE_BACK,        /* session: the token covered a later value */
     RULE_BOUND,       /* bounded: overwritten longer ago than the bound */
     RULE_UNAVAILABLE, /* ap: a copy could be reached */

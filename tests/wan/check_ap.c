@@ -54,25 +54,13 @@ disturbed(const struct check *check, size_t node, const char *role,
 
 /* ---- availability ---- */
 
-/* A hard purge, published or not, may have taken the copy away: a node that
- * was cut off hears of it late. */
-static bool
-was_removed(const struct check_key *key, uint64_t until)
-{
-    for (size_t i = 0; i < key->purge_count; i++) {
-        if (key->purges[i].hard && key->purges[i].begin <= until)
-            return true;
-    }
-    return false;
-}
-
 /* The last read that shows that the node held a copy at `time`, and kept it
  * until `until`; or NULL. */
 static const struct check_op *
 held(const struct check *check, const struct check_key *key, size_t node,
      uint64_t time, uint64_t until)
 {
-    if (was_removed(key, until))
+    if (key->removed <= until)
         return NULL;
     for (size_t i = key->read_count; i > 0; i--) {
         const struct check_op *read = &key->reads[i - 1];

@@ -27,6 +27,9 @@ struct check_key {
     enum history_level level;
     struct check_op *reads, *writes, *purges;
     size_t read_count, write_count, purge_count;
+    /* From then on a copy may have been taken away: a hard purge, or a write
+     * through a node, had begun. */
+    uint64_t removed;
 };
 
 struct check_place {

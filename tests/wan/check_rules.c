@@ -10,7 +10,7 @@ struct walk {
     struct check *check;
     struct check_key *key;
     struct check_level *level;
-    const struct check_op **by_end; /* reads, or purges */
+    const struct check_op **by_end; /* reads, or acknowledgements */
     size_t count;
     size_t next;
     const struct check_op *newest; /* of those that have ended */
@@ -26,16 +26,29 @@ by_op_end(const void *left, const void *right)
 }
 
 static void
-walk_init(struct walk *walk, struct check *check, struct check_key *key,
-          struct check_op *ops, size_t count)
+walk_add(struct walk *walk, const struct check_op *ops, size_t count,
+         bool all_only)
 {
-    *walk = (struct walk){
-        .check = check, .key = key, .level = &check->levels[key->level]};
-    walk->by_end = mem_zalloc((count + 1) * sizeof(struct check_op *));
     for (size_t i = 0; i < count; i++) {
-        if (ops[i].outcome == HISTORY_OK)
+        if (ops[i].outcome == HISTORY_OK && (ops[i].all || !all_only))
             walk->by_end[walk->count++] = &ops[i];
     }
+}
+
+static struct walk
+walk_new(struct check *check, struct check_key *key, size_t room)
+{
+    return (struct walk){
+        .check = check,
+        .key = key,
+        .level = &check->levels[key->level],
+        .by_end = mem_zalloc((room + 1) * sizeof(struct check_op *)),
+    };
+}
+
+static void
+walk_sort(struct walk *walk)
+{
     qsort(walk->by_end, walk->count, sizeof(struct check_op *), by_op_end);
 }
 
@@ -103,9 +116,10 @@ check_cp_read(struct walk *walk, const struct check_op *read)
 static void
 check_cp(struct check *check, struct check_key *key)
 {
-    struct walk walk;
+    struct walk walk = walk_new(check, key, key->read_count);
 
-    walk_init(&walk, check, key, key->reads, key->read_count);
+    walk_add(&walk, key->reads, key->read_count, false);
+    walk_sort(&walk);
     for (size_t i = 0; i < key->read_count; i++) {
         if (key->reads[i].outcome == HISTORY_OK)
             check_cp_read(&walk, &key->reads[i]);
@@ -115,43 +129,47 @@ check_cp(struct check *check, struct check_key *key)
 
 /* ---- lease ---- */
 
-/* The first acknowledgement that makes the value too old. */
+/* The first acknowledgement that makes the value too old: of a purge, which had
+ * found a later one written, or of a write. */
 static const struct check_op *
-first_purge(const struct walk *walk, uint64_t value)
+first_acknowledged(const struct walk *walk, uint64_t value)
 {
     for (size_t i = 0; i < walk->next; i++) {
-        if (walk->by_end[i]->all && walk->by_end[i]->value > value)
+        if (walk->by_end[i]->value > value)
             return walk->by_end[i];
     }
     return NULL;
 }
 
 static void
+check_lease_read(struct walk *walk, const struct check_op *read)
+{
+    const struct check_op *newest = walk_to(walk, read->begin);
+
+    walk->level->checked += newest != NULL && newest->value > 0;
+    if (newest == NULL || newest->value <= read->value)
+        return;
+    const struct check_op *first = first_acknowledged(walk, read->value);
+    const struct check_op *write =
+        first->kind == HISTORY_PURGE
+            ? check_first_over(walk->key, read->value, first->begin)
+            : NULL;
+
+    report(walk->check, RULE_STALE_PURGE, write, first, read);
+}
+
+static void
 check_lease(struct check *check, struct check_key *key)
 {
-    struct walk walk;
-    size_t kept = 0;
+    struct walk walk =
+        walk_new(check, key, key->purge_count + key->write_count);
 
-    walk_init(&walk, check, key, key->purges, key->purge_count);
-    for (size_t i = 0; i < walk.count; i++) {
-        if (walk.by_end[i]->all)
-            walk.by_end[kept++] = walk.by_end[i];
-    }
-    walk.count = kept;
+    walk_add(&walk, key->purges, key->purge_count, true);
+    walk_add(&walk, key->writes, key->write_count, true);
+    walk_sort(&walk);
     for (size_t i = 0; i < key->read_count; i++) {
-        const struct check_op *read = &key->reads[i];
-
-        if (read->outcome != HISTORY_OK)
-            continue;
-        const struct check_op *newest = walk_to(&walk, read->begin);
-
-        walk.level->checked += newest != NULL && newest->value > 0;
-        if (newest == NULL || newest->value <= read->value)
-            continue;
-        const struct check_op *purge = first_purge(&walk, read->value);
-
-        report(check, RULE_STALE_PURGE,
-               check_first_over(key, read->value, purge->begin), purge, read);
+        if (key->reads[i].outcome == HISTORY_OK)
+            check_lease_read(&walk, &key->reads[i]);
     }
     free(walk.by_end);
 }

@@ -31,7 +31,7 @@ struct outcome {
     bool refused; /* nothing was sent at all */
     uint64_t begin, end;
     bool local, stored;
-    bool all; /* a purge: acknowledged by every node, or leases ran out */
+    bool pending; /* Atlas-Invalidation: others may not have heard of it */
     struct span body;
     struct span token; /* Atlas-Session; empty: none */
     struct span etag;
@@ -65,6 +65,7 @@ struct ask {
     char cache_status[512];
     char token[CLIENT_TOKEN_MAX];
     char etag[CLIENT_ETAG_MAX];
+    char pending[64];
     bool busy;
 };
 
@@ -80,23 +81,30 @@ struct actor {
     bool writable; /* what epoll waits for */
     /* what it is about */
     struct key *key;
-    const struct place *node; /* of a reader */
     enum history_level level;
+    const struct place *node; /* that it asks */
+    unsigned tries;
+    /* a session, if it has one */
     uint64_t session;
-    unsigned session_left; /* steps until the next session */
+    unsigned session_left; /* steps until the next one */
     char token[CLIENT_TOKEN_MAX];
     bool sent; /* the token went with the request */
-    /* What a reader was answered last, of which it may ask whether it is still
-     * so; the key is NULL when it knows of nothing. */
-    struct key *known_key;
+    /* a reader */
+    struct key *chase;     /* what it is to ask for next; NULL: anything */
+    struct key *known_key; /* of the last answer; NULL: it knows of nothing */
     uint64_t known_value;
     char known_etag[CLIENT_ETAG_MAX];
-    bool conditional;  /* the request asks that */
-    struct key *chase; /* what it is to ask for next; NULL: anything */
-    unsigned tries;
+    bool conditional; /* it asks whether that is still so */
+    /* a writer */
+    bool writer;
+    unsigned reads_left; /* of what it wrote, in its session */
+    const char *kind;    /* of a purge */
     bool hard;
-    const char *kind; /* of a purge */
     bool before;      /* it is one before a write */
+    bool wait_all;    /* it is to be acknowledged by all */
+    bool fencing;     /* whether the write happened is being settled */
+    int write_status; /* of a write through a node, and when it began */
+    uint64_t write_us;
 };
 
 struct client {
@@ -113,7 +121,7 @@ struct client {
     uint64_t random;
     uint64_t end_us; /* nothing new begins after this */
     uint64_t written_us;
-    bool wait_all; /* purges ask to be acknowledged by all */
+    bool wait_all; /* purges may ask to be acknowledged by all */
     int epoll;
     FILE *out;
     uint64_t operations;
@@ -131,11 +139,9 @@ void client_ask_event(struct client *client, struct actor *actor,
                       uint32_t events);
 void client_ask_late(struct client *client, struct actor *actor);
 
-/* ---- client_reader.c, client_writer.c ---- */
+/* ---- client_reader.c ---- */
 
 void client_read(struct client *client, struct actor *actor);
-/* Begins with readers on their way; then comes the write itself. */
-void client_write(struct client *client, struct actor *actor);
 /* Some readers, at some nodes, ask for the key at once: around a write and a
  * purge every ms counts. */
 void client_chase(struct client *client, struct key *key);
@@ -143,6 +149,25 @@ void client_chase(struct client *client, struct key *key);
  * is none, or has several. */
 void client_body(const struct key *key, uint64_t value, struct buf *out);
 bool client_value(const struct key *key, struct span body, uint64_t *value);
+
+/* ---- client_writer.c, client_through.c, client_purge.c ---- */
+
+/* A step of a writer: a value, at the origin or through a node, and purges. */
+void client_write(struct client *client, struct actor *actor);
+/* The key's value is written: goes on with a purge, or the next value. */
+void client_written(struct client *client, struct actor *actor,
+                    const struct history_line *line);
+/* Puts the next value through a node. */
+void client_through(struct client *client, struct actor *actor);
+/* Whether what takes copies away may be done to the key. */
+bool client_may_remove(const struct key *key);
+/* Purges, then goes on with client_write; or, of a purge before a write, with
+ * client_put. */
+void client_purge(struct client *client, struct actor *actor);
+void client_put(struct client *client, struct actor *actor);
+/* The request that puts a value, into the ask; `fields` is "" or lines. */
+void client_put_request(struct actor *actor, uint64_t value,
+                        const char *fields);
 
 /* ---- client_main.c ---- */
 

@@ -73,6 +73,7 @@ on_field(void *arg, const char *line)
     take_field(line, "Cache-Status:", ask->cache_status,
                sizeof(ask->cache_status));
     take_field(line, "Atlas-Session:", ask->token, sizeof(ask->token));
+    take_field(line, "Atlas-Invalidation:", ask->pending, sizeof(ask->pending));
     take_field(line, "ETag:", ask->etag, sizeof(ask->etag));
 }
 
@@ -120,6 +121,7 @@ finish(struct client *client, struct actor *actor, int status)
         .body = buf_span(&ask->body),
         .token = span_of(ask->token),
         .etag = span_of(ask->etag),
+        .pending = ask->pending[0] != '\0',
         .refused = status == 0 && ask->sent == 0,
     };
 
@@ -135,6 +137,7 @@ start_response(struct ask *ask)
     ask->response =
         (struct response){.fn = on_body, .field = on_field, .arg = ask};
     ask->cache_status[0] = ask->token[0] = ask->etag[0] = '\0';
+    ask->pending[0] = '\0';
     buf_clear(&ask->body);
     ask->sent = 0;
     ask->any = false;

@@ -4,7 +4,7 @@
  *
  * Reads, writes and purges KEYS (10) keys of each level for SECONDS, with about
  * READS (100) reads a second and level, and writes the history to OUT. -b: the
- * bound of `bounded`; -w: purges wait until all have acknowledged.
+ * bound of `bounded`; -w: purges may wait until all have acknowledged.
  */
 #include <errno.h>
 #include <signal.h>
@@ -93,7 +93,12 @@ add_keys(struct client *client, enum history_level level, unsigned count)
         key->big = i % 4 == 3;
         snprintf(key->name, sizeof(key->name), "%s/%u",
                  history_level_name(level), i);
-        add_actor(client, client_write, WRITE_PAUSE_US)->key = key;
+        struct actor *actor = add_actor(client, client_write, WRITE_PAUSE_US);
+
+        actor->writer = true;
+        actor->key = key;
+        actor->level = level;
+        actor->session = level == HISTORY_SESSION ? ++client->sessions : 0;
     }
 }
 

@@ -8,6 +8,7 @@
 #define SESSION_STEPS 40
 #define BIG_LINES 1500
 #define CHASERS 4
+#define FOLLOW_US 10000 /* between two reads of what one wrote */
 
 /* ---- bodies ---- */
 
@@ -94,7 +95,12 @@ on_read(struct client *client, struct actor *actor,
         snprintf(actor->token, sizeof(actor->token), "%.*s",
                  SPAN_FMT(outcome->token));
     client_record(client, &line);
-    client_pause(client, actor, actor->pause_us, client_read);
+    if (!actor->writer)
+        client_pause(client, actor, actor->pause_us, client_read);
+    else if (actor->reads_left-- > 1)
+        client_pause(client, actor, FOLLOW_US, client_read);
+    else
+        client_pause(client, actor, actor->pause_us, client_write);
 }
 
 /* ---- questions ---- */
@@ -104,7 +110,7 @@ on_read(struct client *client, struct actor *actor,
 static struct key *
 choose(struct client *client, struct actor *actor)
 {
-    struct key *key = actor->chase;
+    struct key *key = actor->writer ? actor->key : actor->chase;
 
     actor->chase = NULL;
     actor->conditional = false;
@@ -132,8 +138,9 @@ client_chase(struct client *client, struct key *key)
         struct actor *actor =
             &client->actors[(start + i) % client->actor_count];
 
-        if (actor->next != client_read || actor->level != key->level ||
-            actor->ask.busy || actor->chase != NULL)
+        if (actor->writer || actor->next != client_read ||
+            actor->level != key->level || actor->ask.busy ||
+            actor->chase != NULL)
             continue;
         actor->chase = key;
         actor->wake_us = history_now_us();
@@ -141,12 +148,13 @@ client_chase(struct client *client, struct key *key)
     }
 }
 
-/* A session goes from node to node, and ends after a while. */
+/* A session goes from node to node, and ends after a while; a writer begins
+ * its own. */
 static void
 step_session(struct client *client, struct actor *actor)
 {
     actor->node = client_any_node(client);
-    if (actor->session_left-- > 0)
+    if (actor->writer || actor->session_left-- > 0)
         return;
     actor->session = ++client->sessions;
     actor->session_left = SESSION_STEPS;

@@ -234,6 +234,14 @@ test_lease(void **state)
          WRITE("lease/1", 1, 10, 20) WRITE("lease/1", 2, 30, 40)
              READ("lease/1", 2, 50, 60) READ("lease/1", 1, 61, 70),
          ""},
+        {"stale after a write that was acknowledged",
+         WRITE("lease/1", 1, 10, 20) WRITE_OUT("lease/1", 2, 30, 40, "ok all=1")
+             READ("lease/1", 1, 40, 70) READ("lease/1", 1, 41, 70),
+         "lease stale-purge 30 41;"},
+        {"one that only may have been is not acknowledged",
+         WRITE("lease/1", 1, 10, 20) WRITE_OUT(
+             "lease/1", 2, 30, 40, "maybe all=1") READ("lease/1", 1, 41, 70),
+         ""},
         {"a late end of an early purge counts from there",
          WRITE("lease/1", 1, 10, 20)
              PURGE("a1", "lease/1", 25, 90, "out=ok all=1")
@@ -387,6 +395,12 @@ test_ap_available(void **state)
          SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
              READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
                  PURGE("b1", "ap/1", 320, 330, "out=ok hard=1")
+                     FAILED("a1", "ap/1", 500, 600),
+         ""},
+        {"so does a write through a node, even one that failed",
+         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+             READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
+                 WRITE_OUT("ap/1", 2, 320, 330, "failed at=b1")
                      FAILED("a1", "ap/1", 500, 600),
          ""},
         {"a soft one does not",
