@@ -110,15 +110,17 @@ void links_weather(struct injector *lab, const struct pair *pair,
                    double delay_times, double loss);
 void links_cut(struct injector *lab, const struct pair *pair);
 void links_heal(struct injector *lab, const struct pair *pair);
-/* The shared address of a Redis leads to this place now. */
-void links_move(struct injector *lab, size_t index);
+/* The shared address of a Redis leads to this place now, as the place `viewer`
+ * sees it; "*" for all. */
+void links_move(struct injector *lab, size_t index, const char *viewer);
 
 /* ---- injector_network.c, injector_failover.c, injector_amnesia.c,
  * injector_faults.c ---- */
 
 extern const struct fault_kind fault_partition, fault_one_way, fault_isolate,
     fault_redis_cut, fault_origin_cut, fault_peer_cut, fault_slow, fault_lossy;
-extern const struct fault_kind fault_failover, fault_amnesia, fault_trim;
+extern const struct fault_kind fault_failover, fault_split, fault_amnesia,
+    fault_trim;
 extern const struct fault_kind fault_kill_node, fault_stop_node,
     fault_kill_redis, fault_stop_redis, fault_wipe_redis, fault_kill_site,
     fault_kill_origin, fault_stop_origin, fault_clock;

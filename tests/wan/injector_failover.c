@@ -5,6 +5,8 @@
  *
  * Replication is not synchronous: what the primary had not sent is lost. Half
  * of the time replication had stood still before.
+ *
+ * Split: the primary lives on, and some sites go on using it until it dies.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -69,7 +71,7 @@ lose_primary(struct injector *lab, struct fault *fault)
 }
 
 static bool
-begin(struct injector *lab, struct fault *fault)
+take(struct injector *lab, struct fault *fault)
 {
     if (!find(lab, fault))
         return false;
@@ -77,6 +79,14 @@ begin(struct injector *lab, struct fault *fault)
     lab->processes[fault->other].busy = true;
     fault->on = mem_printf("%s,%s", lab->places.list[fault->place].name,
                            lab->places.list[fault->other].name);
+    return true;
+}
+
+static bool
+begin(struct injector *lab, struct fault *fault)
+{
+    if (!take(lab, fault))
+        return false;
     if (injector_random(lab, 2) == 0)
         cut_replication(lab, fault);
     else
@@ -93,16 +103,19 @@ promote(struct injector *lab, struct fault *fault)
                 strncmp(answer.data, "+OK", 3) == 0;
 
     buf_fini(&answer);
-    if (!good)
-        return false;
-    links_move(lab, fault->other);
+    return good;
+}
+
+/* All see the new primary: from here on the site has a Redis. */
+static void
+complete(struct injector *lab, struct fault *fault)
+{
+    links_move(lab, fault->other, "*");
     lab->processes[fault->other].primary = true;
     lab->processes[fault->other].replica_of = PLACES_MAX;
     lab->processes[fault->place].primary = false;
     lab->processes[fault->place].replica_of = fault->other;
-    /* From here on the site has a Redis. */
     injector_tell(lab, fault);
-    return true;
 }
 
 static bool
@@ -120,6 +133,7 @@ heal(struct injector *lab, struct fault *fault)
     case PHASE_DEAD:
         if (promote(lab, fault)) {
             heal_replication(lab, fault);
+            complete(lab, fault);
             fault->phase = PHASE_PROMOTED;
             fault->heal_us = history_now_us() + pause;
         }
@@ -139,5 +153,41 @@ heal(struct injector *lab, struct fault *fault)
     return false;
 }
 
+/* ---- split ---- */
+
+static bool
+begin_split(struct injector *lab, struct fault *fault)
+{
+    uint64_t with_the_old;
+
+    if (!take(lab, fault))
+        return false;
+    if (!promote(lab, fault)) {
+        lab->processes[fault->place].busy = false;
+        lab->processes[fault->other].busy = false;
+        return false;
+    }
+    /* Each node by itself, as names and caches of names have it. */
+    with_the_old = injector_random(lab, UINT32_MAX);
+    for (size_t i = 0; i < lab->places.count; i++) {
+        if ((with_the_old >> i & 1) == 0)
+            links_move(lab, fault->other, lab->places.list[i].name);
+    }
+    return true;
+}
+
+static bool
+heal_split(struct injector *lab, struct fault *fault)
+{
+    if (fault->phase == 0) {
+        process_kill(lab, fault->place);
+        complete(lab, fault);
+        fault->phase = PHASE_PROMOTED;
+    }
+    return heal(lab, fault);
+}
+
 const struct fault_kind fault_failover = {"failover",    4,     DETECT_MIN_MS,
                                           DETECT_MAX_MS, begin, heal};
+const struct fault_kind fault_split = {"split", 3,           500,
+                                       8000,    begin_split, heal_split};

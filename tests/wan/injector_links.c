@@ -128,11 +128,11 @@ links_heal(struct injector *lab, const struct pair *pair)
 }
 
 void
-links_move(struct injector *lab, size_t index)
+links_move(struct injector *lab, size_t index, const char *viewer)
 {
     char command[256];
 
-    snprintf(command, sizeof(command), "move %u %s\n",
-             lab->places.list[index].shared, name(lab, index));
+    snprintf(command, sizeof(command), "move %u %s %s\n",
+             lab->places.list[index].shared, name(lab, index), viewer);
     tell(lab, command);
 }

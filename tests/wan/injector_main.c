@@ -24,11 +24,12 @@
 #define TRIES 20
 
 static const struct fault_kind *const kinds[] = {
-    &fault_partition,   &fault_one_way,    &fault_isolate,   &fault_redis_cut,
-    &fault_origin_cut,  &fault_peer_cut,   &fault_slow,      &fault_lossy,
-    &fault_failover,    &fault_kill_node,  &fault_stop_node, &fault_kill_redis,
-    &fault_stop_redis,  &fault_wipe_redis, &fault_kill_site, &fault_kill_origin,
-    &fault_stop_origin, &fault_clock,      &fault_amnesia,   &fault_trim,
+    &fault_partition,   &fault_one_way,     &fault_isolate,    &fault_redis_cut,
+    &fault_origin_cut,  &fault_peer_cut,    &fault_slow,       &fault_lossy,
+    &fault_failover,    &fault_split,       &fault_kill_node,  &fault_stop_node,
+    &fault_kill_redis,  &fault_stop_redis,  &fault_wipe_redis, &fault_kill_site,
+    &fault_kill_origin, &fault_stop_origin, &fault_clock,      &fault_amnesia,
+    &fault_trim,
 };
 
 static volatile sig_atomic_t ended;
@@ -248,7 +249,7 @@ start(struct injector *lab)
         process->primary =
             process->place->shared != 0 && process->replica_of == PLACES_MAX;
         if (process->primary)
-            links_move(lab, i);
+            links_move(lab, i, "*");
         process_start(lab, i);
     }
     while (!all_up(lab) || !process_in_sync(lab)) {

@@ -7,7 +7,7 @@
  *
  * Place number i (from 1, in the order of the command line) has the address
  * 10.97.i.1. The shared addresses 10.97.200.k belong to whichever place they
- * were moved to, as a failover does it.
+ * were moved to, as a failover does it; not all may see the same.
  */
 #ifndef WAN_RELAY_H
 #define WAN_RELAY_H
@@ -56,7 +56,8 @@ struct relay {
     struct relay_place places[RELAY_PLACES];
     size_t place_count;
     struct relay_link links[RELAY_PLACES][RELAY_PLACES];
-    size_t shared[RELAY_SHARED]; /* index of a place; RELAY_PLACES: nobody's */
+    /* By who sends there: index of a place; RELAY_PLACES: nobody's. */
+    size_t shared[RELAY_SHARED][RELAY_PLACES];
     uint64_t random;
     bool stop;
 };
@@ -83,7 +84,7 @@ int64_t relay_deliver(struct relay *relay, int64_t now_ns);
  *
  *   link A B [delay=40ms] [jitter=2ms] [loss=1.5%] [rate=100mbit] [queue=512k]
  *   cut A B | heal A B       A, B: a place, or * for all
- *   move K A                 the shared address 10.97.200.K
+ *   move K A [B]             the shared address 10.97.200.K, as B sees it
  *   stats | quit
  *
  * Of links, `A B` means both directions and `A>B` one. Adds the answer to

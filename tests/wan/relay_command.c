@@ -166,13 +166,18 @@ static const char *
 command_move(struct relay *relay, char *const *words, size_t count)
 {
     size_t place;
-    unsigned long number = count == 3 ? strtoul(words[1], NULL, 10) : 0;
+    size_t viewer = RELAY_PLACES;
+    unsigned long number = count >= 3 ? strtoul(words[1], NULL, 10) : 0;
 
-    if (number == 0 || number >= RELAY_SHARED)
-        return "move takes a number below 16, and a place";
-    if (!find_place(relay, words[2], &place))
+    if (number == 0 || number >= RELAY_SHARED || count > 4)
+        return "move takes a number below 16, a place, and who sees it there";
+    if (!find_place(relay, words[2], &place) || place == RELAY_PLACES ||
+        (count == 4 && !find_place(relay, words[3], &viewer)))
         return "there is no such place";
-    relay->shared[number] = place;
+    for (size_t i = 0; i < RELAY_PLACES; i++) {
+        if (viewer == RELAY_PLACES || viewer == i)
+            relay->shared[number][i] = place;
+    }
     return NULL;
 }
 

@@ -30,8 +30,10 @@ relay_links_init(struct relay *relay)
             link->queue = QUEUE_BYTES;
         }
     }
-    for (size_t i = 0; i < RELAY_SHARED; i++)
-        relay->shared[i] = RELAY_PLACES;
+    for (size_t i = 0; i < RELAY_SHARED; i++) {
+        for (size_t k = 0; k < RELAY_PLACES; k++)
+            relay->shared[i][k] = RELAY_PLACES;
+    }
 }
 
 /* 0 to 1 (xorshift). */
@@ -100,12 +102,13 @@ enqueue(struct relay *relay, struct relay_link *link, const void *data,
 
 /* The place of an IPv4 packet's destination; RELAY_PLACES: nowhere. */
 static size_t
-destination(const struct relay *relay, const unsigned char *packet, size_t len)
+destination(const struct relay *relay, size_t from, const unsigned char *packet,
+            size_t len)
 {
     if (len < 20 || packet[0] >> 4 != 4 || packet[16] != 10 || packet[17] != 97)
         return RELAY_PLACES;
     if (packet[18] == 200)
-        return packet[19] < RELAY_SHARED ? relay->shared[packet[19]]
+        return packet[19] < RELAY_SHARED ? relay->shared[packet[19]][from]
                                          : RELAY_PLACES;
     size_t place = (size_t)packet[18] - 1;
 
@@ -124,8 +127,8 @@ relay_receive(struct relay *relay, size_t place)
 
         if (len <= RELAY_HEAD)
             break;
-        size_t to =
-            destination(relay, data + RELAY_HEAD, (size_t)len - RELAY_HEAD);
+        size_t to = destination(relay, place, data + RELAY_HEAD,
+                                (size_t)len - RELAY_HEAD);
 
         if (to == RELAY_PLACES || to == place)
             from->astray++;

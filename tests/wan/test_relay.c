@@ -131,6 +131,9 @@ test_refused(void **state)
         "move 0 a",
         "move 16 a",
         "move 1 z",
+        "move 1 *",
+        "move 1 a z",
+        "move 1 a b c",
         "link a b delay=1ms jitter",
     };
     struct relay relay;
@@ -156,9 +159,13 @@ test_move(void **state)
     (void)state;
     make_relay(&relay);
     assert_true(execute(&relay, "move 3 b"));
-    assert_int_equal(relay.shared[3], 1);
+    assert_int_equal(relay.shared[3][0], 1);
+    assert_int_equal(relay.shared[3][2], 1);
+    assert_true(execute(&relay, "move 3 c a"));
+    assert_int_equal(relay.shared[3][0], 2);
+    assert_int_equal(relay.shared[3][2], 1);
     assert_true(execute(&relay, "move 3 c"));
-    assert_int_equal(relay.shared[3], 2);
+    assert_int_equal(relay.shared[3][2], 2);
 }
 
 /* ---- the socket ---- */
