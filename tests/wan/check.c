@@ -109,11 +109,16 @@ add_op(struct check *check, const struct history_line *line, struct buf *why)
 {
     size_t key = key_of(check, line->key, why);
     size_t place = check_place_of(check, line->at);
+    size_t site = line->site.len > 0 ? check_site_of(check, line->site) : place;
 
     if (key == SIZE_MAX)
         return false;
     if (line->at.len > 0 && place == CHECK_PLACES) {
         buf_printf(why, "there is no place \"%.*s\"", SPAN_FMT(line->at));
+        return false;
+    }
+    if (line->site.len > 0 && site == CHECK_PLACES) {
+        buf_printf(why, "there is no site \"%.*s\"", SPAN_FMT(line->site));
         return false;
     }
     MEM_GROW(check->ops, check->op_count, check->op_cap);
@@ -124,6 +129,7 @@ add_op(struct check *check, const struct history_line *line, struct buf *why)
         .session = line->session,
         .key = (uint32_t)key,
         .place = (uint16_t)place,
+        .site = (uint16_t)site,
         .status = (uint16_t)line->status,
         .kind = (uint8_t)line->kind,
         .outcome = (uint8_t)line->outcome,
@@ -191,6 +197,8 @@ line_of(const struct check *check, const struct check_op *op)
 
     if (op->place < CHECK_PLACES)
         line.at = span_of(check->places[op->place].name);
+    if (op->site != op->place)
+        line.site = span_of(check->places[op->site].site);
     return line;
 }
 

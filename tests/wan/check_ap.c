@@ -126,7 +126,7 @@ newest_purge(const struct check *check, const struct check_key *key,
         if (purge->begin > time)
             break;
         if (purge->outcome == HISTORY_OK && purge->end < time &&
-            strcmp(check->places[purge->place].site, site) == 0 &&
+            strcmp(check->places[purge->site].site, site) == 0 &&
             (newest == NULL || purge->value > newest->value))
             newest = purge;
     }
@@ -179,16 +179,6 @@ check_site(struct check *check, const struct check_key *key,
     return true;
 }
 
-static bool
-is_first_of_site(const struct check *check, size_t place)
-{
-    for (size_t i = 0; i < place; i++) {
-        if (strcmp(check->places[i].site, check->places[place].site) == 0)
-            return false;
-    }
-    return true;
-}
-
 void
 check_ap(struct check *check, const struct check_key *key)
 {
@@ -201,7 +191,7 @@ check_ap(struct check *check, const struct check_key *key)
             continue;
         }
         for (size_t k = 0; k < check->place_count; k++) {
-            if (is_first_of_site(check, k))
+            if (check_site_of(check, span_of(check->places[k].site)) == k)
                 held_against =
                     check_site(check, key, read, check->places[k].site) ||
                     held_against;

@@ -15,6 +15,16 @@ check_place_of(const struct check *check, struct span name)
     return CHECK_PLACES;
 }
 
+size_t
+check_site_of(const struct check *check, struct span site)
+{
+    for (size_t i = 0; i < check->place_count; i++) {
+        if (span_eq(site, span_of(check->places[i].site)))
+            return i;
+    }
+    return CHECK_PLACES;
+}
+
 bool
 check_add_place(struct check *check, const struct history_line *line,
                 struct buf *why)

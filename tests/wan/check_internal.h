@@ -13,7 +13,8 @@ struct check_op {
     uint64_t value; /* of a purge: of the last write that it found */
     uint64_t session;
     uint32_t key;
-    uint16_t place; /* index; of a write: CHECK_PLACES */
+    uint16_t place; /* index; CHECK_PLACES: none */
+    uint16_t site;  /* of a purge: where it was published, by a place of it */
     uint16_t status;
     uint8_t kind;
     uint8_t outcome;
@@ -100,8 +101,10 @@ void check_ap(struct check *check, const struct check_key *key);
 
 /* ---- check_faults.c ---- */
 
-/* The index of a place; CHECK_PLACES when there is none of this name. */
+/* The index of a place, or of the first one of a site; CHECK_PLACES when there
+ * is none of this name. */
 size_t check_place_of(const struct check *check, struct span name);
+size_t check_site_of(const struct check *check, struct span site);
 bool check_add_place(struct check *check, const struct history_line *line,
                      struct buf *why);
 bool check_add_fault(struct check *check, const struct history_line *line,

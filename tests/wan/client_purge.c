@@ -15,6 +15,23 @@ has(struct span body, const char *text)
            memmem(body.ptr, body.len, text, strlen(text)) != NULL;
 }
 
+/* The value of "site": where it was published. */
+static struct span
+site_of(struct span body)
+{
+    static const char member[] = "\"site\":\"";
+    const char *at =
+        body.len > 0 ? memmem(body.ptr, body.len, member, sizeof(member) - 1)
+                     : NULL;
+
+    if (at == NULL)
+        return SPAN_NONE;
+    struct span rest =
+        span_sub(body, (size_t)(at - body.ptr) + sizeof(member) - 1, body.len);
+
+    return span_sub(rest, 0, span_find(rest, '"', 0));
+}
+
 /* 504: it is published, and not acknowledged in time. */
 static enum history_outcome
 outcome_of(const struct outcome *outcome)
@@ -50,6 +67,10 @@ on_purged(struct client *client, struct actor *actor,
         .hard = actor->hard,
         .what = span_of(actor->kind),
     };
+    struct span site = site_of(outcome->body);
+
+    if (!span_eq(site, span_of(actor->ask.place->site)))
+        line.site = site;
     /* That no node can serve the old value by its lease any more. */
     line.all = outcome->status == 200 && actor->wait_all &&
                has(outcome->body, "\"acknowledged\":true");

@@ -65,7 +65,8 @@ struct history_line {
     struct span on;   /* "a1,a1>origin": processes, and directions of links */
     struct span name; /* of a place */
     struct span role; /* "node", "redis", "origin" */
-    struct span site;
+    struct span site; /* of a place; or where a purge was published, if that is
+                       * not the site of `at` */
     uint64_t bound_us;    /* of `bounded` */
     uint64_t converge_us; /* of `ap` */
 };

@@ -68,7 +68,23 @@ injector_pick(struct injector *lab, enum place_role role)
     return PLACES_MAX;
 }
 
-/* Which of those that are wanted: `wanted` is "kind,kind" or NULL for all. */
+/* `wanted` is "kind,kind"; or "-kind,-kind" for all but these; or NULL. */
+static bool
+is_wanted(const struct fault_kind *kind, const char *wanted)
+{
+    bool yes = wanted == NULL || wanted[0] == '-';
+    struct span rest = span_of(wanted);
+    struct span name;
+
+    while (span_split(&rest, ',', &name)) {
+        bool but = span_starts(name, SPAN("-"));
+
+        if (span_eq(span_sub(name, but, name.len), span_of(kind->name)))
+            yes = !but;
+    }
+    return yes;
+}
+
 static const struct fault_kind *
 pick_kind(struct injector *lab, const char *wanted)
 {
@@ -76,12 +92,7 @@ pick_kind(struct injector *lab, const char *wanted)
     bool may[ARRAY_LEN(kinds)];
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        struct span rest = span_of(wanted);
-        struct span name;
-
-        may[i] = wanted == NULL;
-        while (wanted != NULL && span_split(&rest, ',', &name))
-            may[i] = may[i] || span_eq(name, span_of(kinds[i]->name));
+        may[i] = is_wanted(kinds[i], wanted);
         sum += may[i] ? kinds[i]->weight : 0;
     }
     if (sum == 0) {
