@@ -29,6 +29,7 @@ session_write(const struct session *session, struct span key, struct buf *out)
     position_write(&session->position, out);
     buf_add_char(out, '.');
     buf_add_u64(out, session->date_s > 0 ? (uint64_t)session->date_s : 0);
+    buf_printf(out, ".%016llx", (unsigned long long)session->read);
     buf_add_text(out, session->kept ? ".k" : ".-");
     add_mac(out, from, key);
 }
@@ -62,13 +63,31 @@ take_last(struct span *text)
 }
 
 static bool
+parse_hex(struct span text, uint64_t *value)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    *value = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        const char *digit = memchr(digits, text.ptr[i], 16);
+
+        if (digit == NULL)
+            return false;
+        *value = *value << 4 | (uint64_t)(digit - digits);
+    }
+    return text.len == 16;
+}
+
+static bool
 parse(struct span text, struct session *session)
 {
     struct span flags = take_last(&text);
+    struct span read = take_last(&text);
     struct span date = take_last(&text);
     uint64_t date_s;
 
     if (!span_starts(text, SPAN("1.")) || !span_u64(date, INT64_MAX, &date_s) ||
+        !parse_hex(read, &session->read) ||
         (!span_eq(flags, SPAN("k")) && !span_eq(flags, SPAN("-"))))
         return false;
     session->date_s = (int64_t)date_s;
@@ -92,8 +111,7 @@ session_parse(struct span text, struct span key, struct session *session)
 }
 
 void
-session_merge(struct session *session, const struct position *position,
-              int64_t date_s)
+session_merge(struct session *session, const struct position *position)
 {
     for (size_t i = 0; i < position->count; i++) {
         const struct position_site *theirs = &position->sites[i];
@@ -105,6 +123,22 @@ session_merge(struct session *session, const struct position *position,
             position_set(&session->position, name, theirs->epoch, theirs->term,
                          theirs->n);
     }
-    if (date_s > session->date_s)
-        session->date_s = date_s;
+}
+
+void
+session_read(struct session *session, int64_t date_s, uint64_t read)
+{
+    if (date_s < session->date_s)
+        return;
+    session->date_s = date_s;
+    session->read = read;
+}
+
+bool
+session_behind(const struct session *session, int64_t date_s, uint64_t read)
+{
+    if (date_s != session->date_s)
+        return date_s < session->date_s;
+    /* Of one second: only what was read itself is surely not older. */
+    return session->date_s != 0 && (read == 0 || read != session->read);
 }

@@ -292,12 +292,17 @@ join_next(struct tx *tx)
     tx->tried.join = ++tx->rejoins > REJOINS_MAX;
 }
 
-/* Why a response that others led cannot answer this request. */
+/* Whether a response that others led, or a peer's, can answer this request. */
 static bool
 usable_joined(struct tx *tx)
 {
     struct fill *fill = tx->fill;
 
+    if (tx->leads && fill->from_peer && !tx_level_joinable(tx)) {
+        tx->tried.peers = true;
+        tx->tried.peers_stale = true;
+        return false;
+    }
     if (tx->leads)
         return true;
     if (!fill->shareable) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "cluster/lease.h"
@@ -124,6 +125,17 @@ tx_level_look(struct tx *tx)
         !s->session.kept && position_covers(&s->seen, &s->session.position);
 }
 
+/* Names a response, by its validator: 0 without one. */
+static uint64_t
+read_of(const struct tx *tx, const struct fields *fields)
+{
+    struct span tag = fields_get(fields, SPAN("ETag"));
+
+    if (tag.ptr == NULL || tag.len == 0)
+        return 0;
+    return hash_bytes(tag, hash_bytes(tx->key.text, 0).lo).lo;
+}
+
 static int64_t
 date_of(const struct fields *fields)
 {
@@ -135,6 +147,13 @@ date_of(const struct fields *fields)
     return date;
 }
 
+static bool
+behind(const struct tx *tx, const struct fields *fields)
+{
+    return session_behind(&tx->session->session, date_of(fields),
+                          read_of(tx, fields));
+}
+
 void
 tx_level_judge(struct tx *tx, const struct object *object)
 {
@@ -144,8 +163,7 @@ tx_level_judge(struct tx *tx, const struct object *object)
         tx->found.within_bound =
             now - object->sent_ns <= tx->policy->max_staleness_ns;
     if (tx->session != NULL)
-        tx->found.behind_session =
-            date_of(pack_fields(object->fields)) < tx->session->session.date_s;
+        tx->found.behind_session = behind(tx, pack_fields(object->fields));
 }
 
 /* Whether what others asked for is recent enough for us. */
@@ -158,7 +176,7 @@ tx_level_joinable(const struct tx *tx)
         tx->request->arrived_ns > fill->sent_ns + tx->policy->max_staleness_ns)
         return false;
     return tx->session == NULL || fill->fields == NULL ||
-           date_of(pack_fields(fill->fields)) >= tx->session->session.date_s;
+           !behind(tx, pack_fields(fill->fields));
 }
 
 /* ---- waiting ---- */
@@ -219,7 +237,7 @@ tx_level_published(struct tx *tx, const struct purge_result *result)
                      result->term, result->n);
     else if (result->outcome != PURGE_ALONE)
         tx->session->session.kept = true;
-    session_merge(&tx->session->session, &position, 0);
+    session_merge(&tx->session->session, &position);
 }
 
 void
@@ -229,7 +247,8 @@ tx_level_add_session(struct tx *tx, struct fields *fields)
 
     if (s == NULL)
         return;
-    session_merge(&s->session, &s->seen, date_of(fields));
+    session_merge(&s->session, &s->seen);
+    session_read(&s->session, date_of(fields), read_of(tx, fields));
     buf_clear(&s->field);
     session_write(&s->session, session_key(tx), &s->field);
     fields_remove(fields, SPAN(SESSION_FIELD));

@@ -16,7 +16,7 @@ static const struct span key = {"0123456789abcdef0123456789abcdef", 32};
 static struct session
 session_of(const char *position, int64_t date_s, bool kept)
 {
-    struct session session = {.date_s = date_s, .kept = kept};
+    struct session session = {.date_s = date_s, .read = 17, .kept = kept};
 
     assert_true(position_parse(span_of(position), &session.position));
     return session;
@@ -56,6 +56,7 @@ reads_back(void **state)
         assert_true(session_parse(buf_span(&text), key, &back));
         assert_position(&back, table[i].position);
         assert_int_equal(back.date_s, table[i].date_s);
+        assert_int_equal(back.read, 17);
         assert_int_equal(back.kept, table[i].kept);
         buf_fini(&text);
     }
@@ -122,10 +123,33 @@ merges(void **state)
         struct session session = session_of(table[i].ours, 100, false);
         struct session seen = session_of(table[i].theirs, 0, false);
 
-        session_merge(&session, &seen.position, i % 2 ? 200 : 50);
+        session_merge(&session, &seen.position);
         assert_position(&session, table[i].want);
-        assert_int_equal(session.date_s, i % 2 ? 200 : 100);
+        assert_int_equal(session.date_s, 100);
     }
+}
+
+/* Of two responses of one second nobody knows which is older. */
+static void
+reads(void **state)
+{
+    struct session session = session_of("", 100, false);
+
+    (void)state;
+    session_read(&session, 100, 7);
+    assert_false(session_behind(&session, 100, 7));
+    assert_true(session_behind(&session, 100, 8));
+    assert_true(session_behind(&session, 100, 0));
+    assert_true(session_behind(&session, 99, 7));
+    assert_false(session_behind(&session, 101, 8));
+    session_read(&session, 99, 9);
+    assert_false(session_behind(&session, 100, 7));
+    session_read(&session, 100, 0);
+    assert_true(session_behind(&session, 100, 7));
+    assert_true(session_behind(&session, 100, 0));
+    session = (struct session){0};
+    assert_false(session_behind(&session, 0, 0));
+    assert_false(session_behind(&session, 1, 0));
 }
 
 int
@@ -135,6 +159,7 @@ main(void)
         cmocka_unit_test(reads_back),
         cmocka_unit_test(refuses),
         cmocka_unit_test(merges),
+        cmocka_unit_test(reads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
