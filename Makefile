@@ -139,6 +139,9 @@ conformance-peers: deps-build deps-test deps-peers ## the same through nginx, Va
 	@$(MAKE) --no-print-directory V=release programs
 	@tests/conformance/compare
 
+model: deps-model ## the formal model of leases and purges, checked by Spin (minutes)
+	@tests/model/run
+
 soak: deps-build deps-run deps-test ## gigabytes, storms and churn through the release build (long)
 	@$(MAKE) --no-print-directory V=release programs tools
 	@tests/soak/run -v build/release
@@ -166,7 +169,8 @@ $(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,clust
 
 .PRECIOUS: $(B)/%.o
 unit-programs: $(UNIT)
-.PHONY: unit-programs deps-build deps-run deps-test deps-bench deps-peers
+.PHONY: unit-programs deps-build deps-run deps-test deps-bench deps-peers \
+	deps-model
 
 ##@ Care
 docs: ## regenerate the configuration's reference page and JSON Schema
@@ -190,6 +194,7 @@ DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-cta
 DEPS_TEST += nodejs $(if $(shell command -v npm),,npm)
 DEPS_BENCH := nginx-light varnish wrk jq curl
 DEPS_PEERS := nginx-light varnish trafficserver squid
+DEPS_MODEL := spin gcc
 
 # $(1): packages; $(2): anything, when their services are not wanted. Prints
 # what it installs; needs root, or sudo. It removes nothing to make room, and
@@ -237,6 +242,8 @@ deps-test:
 	$(call install,$(DEPS_TEST))
 deps-bench:
 	$(call install,$(DEPS_BENCH))
+deps-model:
+	$(call install,$(DEPS_MODEL))
 deps-peers:
 	$(call install,$(DEPS_PEERS),without services)
 
