@@ -32,8 +32,17 @@
 #else
 #define BEAT(s) skip
 #endif
+/* With -DCARRIES it acknowledges as well; of another era, nothing. */
+#if !defined(CARRIES)
+#define CARRIED(s) skip
+#elif defined(NO_A7_CARRIED)
+#define CARRIED(s) r[s].ack[ROW(i)] = n[i].pos
+#else
+#define CARRIED(s) \
+    r[s].ack[ROW(i)] = (n[i].era == r[s].era -> n[i].pos : 0)
+#endif
 #define RENEW(s) :: atomic { n[i].at == SENT && r[s].primary -> \
-        ROW_WRITTEN(s, i); BEAT(s); \
+        ROW_WRITTEN(s, i); BEAT(s); CARRIED(s); \
         n[i].aera = r[s].era; n[i].alast = r[s].last; \
         if :: SERVERS == 1 -> n[i].at = ANSWERED \
            :: else -> n[i].at = DONE; n[i].by = s fi }
