@@ -96,21 +96,25 @@ static char *
 body_of(const struct ctl *ctl)
 {
     json_t *list = purges_json(ctl);
-    char *body;
+    json_t *root;
 
     if (list == NULL)
         return NULL;
     if (json_array_size(list) == 1) {
-        body = json_dumps(json_array_get(list, 0), JSON_COMPACT);
+        root = json_incref(json_array_get(list, 0));
         json_decref(list);
     } else {
-        json_t *root = json_object();
-
+        root = json_object();
         put(root, "purges", list);
-        body = json_dumps(root, JSON_COMPACT);
-        json_decref(root);
     }
-    CHECK(body != NULL);
+    bool good = (ctl->wait == NULL ||
+                 put_text(root, "wait", ctl->wait, strlen(ctl->wait))) &&
+                (ctl->once == NULL ||
+                 put_text(root, "once", ctl->once, strlen(ctl->once)));
+    char *body = good ? json_dumps(root, JSON_COMPACT) : NULL;
+
+    CHECK(!good || body != NULL);
+    json_decref(root);
     return body;
 }
 
@@ -121,6 +125,9 @@ print_one(const json_t *answer)
 {
     if (call_true(answer, "alone"))
         puts("purged; this node works alone, nobody else is to be told");
+    else if (call_true(answer, "kept"))
+        puts("applied here, and kept on the node's disk: it is published as "
+             "soon as a Redis can be reached");
     else if (call_true(answer, "applied"))
         printf("purged: entry %lld of the stream of site %s, applied here; "
                "the other nodes read it from there\n",
@@ -144,11 +151,30 @@ print_batch(const json_t *answer)
         printf("%lld published\n", call_number(answer, "published"));
 }
 
+/* Who held a lease, and what became of it, if that was waited for. */
+static void
+print_holders(const json_t *answer)
+{
+    const json_t *holders = json_object_get(answer, "holders");
+    const json_t *holder;
+    size_t i;
+
+    json_array_foreach(holders, i, holder)
+    {
+        printf("  %s of site %s: %s\n", call_text(holder, "node"),
+               call_text(holder, "site"), call_text(holder, "state"));
+    }
+}
+
 static enum ctl_exit
 tell(const struct call *call)
 {
-    if (call->status == 503 && json_object_get(call->json, "applied") != NULL) {
-        ctl_say("not published: %s", call_text(call->json, "detail"));
+    if ((call->status == 503 || call->status == 504) &&
+        json_object_get(call->json, "applied") != NULL) {
+        ctl_say("%s: %s",
+                call->status == 503 ? "not published" : "not acknowledged",
+                call_text(call->json, "detail"));
+        print_holders(call->json);
         return CTL_NOT_DONE;
     }
     if (call->status != 200 && call->status != 202)
@@ -157,6 +183,9 @@ tell(const struct call *call)
         print_batch(call->json);
     else
         print_one(call->json);
+    if (call_true(call->json, "acknowledged"))
+        puts("acknowledged:");
+    print_holders(call->json);
     return CTL_DONE;
 }
 

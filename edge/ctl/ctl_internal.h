@@ -33,6 +33,8 @@ struct ctl {
     struct ctl_target *targets;
     size_t target_count;
     bool soft;
+    const char *wait; /* for whose acknowledgement; NULL: nobody's */
+    const char *once; /* NULL: none */
     bool json;
     char **words; /* behind the command */
     size_t word_count;

@@ -33,6 +33,10 @@ static const char usage[] =
     "        --all          likewise everything\n"
     "        --soft         only stale: it may be served while it is "
     "validated\n"
+    "        --wait WHO     until all nodes have acknowledged it (\"all\"), or "
+    "those\n"
+    "                       of the site (\"site\")\n"
+    "        --once KEY     sent again with this key, it counts once\n"
     "  status               the node, its streams, peers, store and origins\n"
     "        --json         as the node gives it\n"
     "  explain URL          what would be decided for a request, and why\n"
@@ -77,7 +81,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"purge", cmd_purge, "phgGas"},
+    {"purge", cmd_purge, "phgGaswo"},
     {"status", cmd_status, "j"},
     {"explain", cmd_explain, "HXj"},
     {"check", cmd_check, ""},
@@ -93,6 +97,8 @@ static const struct option options[] = {
     {"group", required_argument, NULL, 'G'},
     {"all", no_argument, NULL, 'a'},
     {"soft", no_argument, NULL, 's'},
+    {"wait", required_argument, NULL, 'w'},
+    {"once", required_argument, NULL, 'o'},
     {"header", required_argument, NULL, 'H'},
     {"method", required_argument, NULL, 'X'},
     {"json", no_argument, NULL, 'j'},
@@ -250,6 +256,12 @@ take_option(struct line *line, int letter)
         break;
     case 's':
         ctl->soft = true;
+        break;
+    case 'w':
+        ctl->wait = optarg;
+        break;
+    case 'o':
+        ctl->once = optarg;
         break;
     case 'X':
         ctl->method = optarg;
