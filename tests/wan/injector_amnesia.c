@@ -10,6 +10,10 @@
 #include "base/mem.h"
 #include "injector.h"
 
+/* Long enough for a purge to be acknowledged without the node: by then its
+ * lease has run out. */
+#define LEASES_OVER 8000
+
 enum phase { PHASE_CUT, PHASE_GONE };
 
 static bool
@@ -76,6 +80,7 @@ heal_trim(struct injector *lab, struct fault *fault)
     return fault->phase == PHASE_GONE && reconnect(lab, fault);
 }
 
-const struct fault_kind fault_amnesia = {"amnesia", 3,     1500,
-                                         4000,      begin, heal_amnesia};
-const struct fault_kind fault_trim = {"trim", 2, 1500, 4000, begin, heal_trim};
+const struct fault_kind fault_amnesia = {"amnesia",   3,     1500,
+                                         LEASES_OVER, begin, heal_amnesia};
+const struct fault_kind fault_trim = {"trim",      2,     1500,
+                                      LEASES_OVER, begin, heal_trim};
