@@ -5,7 +5,7 @@
 #include "client.h"
 
 #define TIMEOUT_US 8000000
-#define SESSION_STEPS 40
+#define SESSION_STEPS 100
 #define BIG_LINES 1500
 #define CHASERS 4
 #define FOLLOW_US 10000 /* between two reads of what one wrote */

@@ -172,7 +172,7 @@ const struct fault_kind fault_one_way = {"one-way",     4,       500, 6000,
                                          begin_one_way, heal_cut};
 const struct fault_kind fault_isolate = {"isolate",     2,       500, 4000,
                                          begin_isolate, heal_cut};
-const struct fault_kind fault_redis_cut = {"redis-cut",     6,       300, 5000,
+const struct fault_kind fault_redis_cut = {"redis-cut",     6,       300, 8000,
                                            begin_redis_cut, heal_cut};
 const struct fault_kind fault_origin_cut = {
     "origin-cut", 5, 300, 5000, begin_origin_cut, heal_cut};
