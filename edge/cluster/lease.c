@@ -81,7 +81,8 @@ uint64_t
 lease_wait_ns(uint64_t length_ms, unsigned drift_percent)
 {
     CHECK(drift_percent < 50);
-    return length_ms * NS_PER_MS / (100 - drift_percent) *
-               (100 + drift_percent) +
-           1;
+    uint64_t slow = 100 - drift_percent, fast = 100 + drift_percent;
+
+    /* Rounded up, and one more: the lease is held up to its last instant. */
+    return (length_ms * NS_PER_MS * fast + slow - 1) / slow + 1;
 }

@@ -151,13 +151,13 @@ static void
 begin(struct stream *stream, const struct bus_sync *sync,
       enum floor_reason reason)
 {
-    stream->cursor = stream->met ? resume_at(stream, sync) : sync->last;
+    bool had_met = stream->met;
+
+    stream->cursor = had_met ? resume_at(stream, sync) : sync->last;
     /* L3; also when it went back within its term. What was asked for before
      * the first sync is of the same history, or will be found not to be. */
-    if (stream->met) {
+    if (had_met)
         lease_end(stream);
-        lease_renew(stream);
-    }
     stream->acked_term = 0;
     stream->acked_n = 0;
     if (!stream->met || !era_eq(&stream->era, &sync->era))
@@ -167,6 +167,10 @@ begin(struct stream *stream, const struct bus_sync *sync,
     stream->last_n = sync->last.n;
     raise_floor(stream, reason);
     stream->again = id_before(stream->cursor, sync->last);
+    /* L5: what a renewal says is applied must count by then. */
+    inval_publish(stream->streams->inval);
+    if (had_met)
+        lease_renew(stream);
 }
 
 static void

@@ -35,6 +35,12 @@ test_board(void **state)
     leases_free(&leases);
     assert_true(lease_wait_ns(990, 1) >= MS(1010) &&
                 lease_wait_ns(990, 1) < MS(1011));
+    /* Never a nanosecond short, whatever does not divide. */
+    for (uint64_t ms = 1; ms <= LEASE_LENGTH_MAX_MS; ms++) {
+        for (unsigned drift = 0; drift < 50; drift++)
+            assert_true(lease_wait_ns(ms, drift) * (100 - drift) >
+                        MS(ms) * (100 + drift));
+    }
 }
 
 /* ---- with Redis ---- */
