@@ -16,7 +16,7 @@ while read -r lines file; do
     fi
 done < <(find edge include origin tests -name '*.[ch]' -print0 | xargs -0 wc -l)
 if command -v ctags >/dev/null; then
-    long=$(find edge origin -name '*.c' -print0 |
+    long=$(find edge origin tests -name '*.c' -print0 |
         xargs -0 ctags --c-kinds=f --fields=+neS -f - 2>/dev/null |
         awk -F'\t' '{
             start = finish = 0; args = 0

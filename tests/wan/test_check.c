@@ -338,96 +338,92 @@ test_session(void **state)
 
 #define SECOND "set converge_us=100\n"
 
+static const struct row available_rows[] = {
+    {"no answer, and nothing stood in the way of the origin",
+     SECOND WRITE("ap/1", 1, 10, 20) FAILED("a1", "ap/1", 500, 600),
+     "ap unavailable 500;"},
+    {"the origin was cut off, and there was no copy",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"it was cut off the other way",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("origin>a1", 450, 700)
+         FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"it was down",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("origin", 450, 700)
+         FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"it had healed just before",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 300, 401)
+         FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"it had healed long before",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 300, 399)
+         FAILED("a1", "ap/1", 500, 600),
+     "ap unavailable 500;"},
+    {"the origin was cut off, but the node had a copy",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700) READ_AT(
+         "a1", "ap/1", 1, 300, 310, "stored=1") FAILED("a1", "ap/1", 500, 600),
+     "ap unavailable 300 500;"},
+    {"the answer before was not kept",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         READ("ap/1", 1, 300, 310) FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"the node had been killed since",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         FAULT("a1", 320, 350) READ_AT("a1", "ap/1", 1, 300, 310, "stored=1")
+             FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"the node is down",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1", 490, 700)
+         FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"the whole machine stood still",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("*", 490, 700)
+         FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"a fault that excuses nothing",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("-", 490, 700)
+         FAILED("a1", "ap/1", 500, 600),
+     "ap unavailable 500;"},
+    {"a hard purge took the copy away",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
+             PURGE("b1", "ap/1", 320, 330, "out=ok hard=1")
+                 FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"so does a write through a node, even one that failed",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
+             WRITE_OUT("ap/1", 2, 320, 330, "failed at=b1")
+                 FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"a soft one does not",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         READ_AT("a1", "ap/1", 1, 300, 310, "local=1") PURGE(
+             "b1", "ap/1", 320, 330, "out=ok") FAILED("a1", "ap/1", 500, 600),
+     "ap unavailable 300 500;"},
+    {"a peer had a copy",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700) READ_AT(
+         "b1", "ap/1", 1, 100, 110, "stored=1") FAILED("a1", "ap/1", 500, 600),
+     "ap unavailable 100 500;"},
+    {"a peer got one, but may not have told yet",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700) READ_AT(
+         "b1", "ap/1", 1, 210, 220, "stored=1") FAILED("a1", "ap/1", 500, 600),
+     ""},
+    {"a peer had one, but was cut off",
+     SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
+         FAULT("b1>a1", 550, 560) READ_AT("b1", "ap/1", 1, 100, 110, "stored=1")
+             FAILED("a1", "ap/1", 500, 600),
+     ""},
+};
+
 static void
 test_ap_available(void **state)
 {
-    static const struct row rows[] = {
-        {"no answer, and nothing stood in the way of the origin",
-         SECOND WRITE("ap/1", 1, 10, 20) FAILED("a1", "ap/1", 500, 600),
-         "ap unavailable 500;"},
-        {"the origin was cut off, and there was no copy",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"it was cut off the other way",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("origin>a1", 450, 700)
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"it was down",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("origin", 450, 700)
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"it had healed just before",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 300, 401)
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"it had healed long before",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 300, 399)
-             FAILED("a1", "ap/1", 500, 600),
-         "ap unavailable 500;"},
-        {"the origin was cut off, but the node had a copy",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ_AT("a1", "ap/1", 1, 300, 310, "stored=1")
-                 FAILED("a1", "ap/1", 500, 600),
-         "ap unavailable 300 500;"},
-        {"the answer before was not kept",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ("ap/1", 1, 300, 310) FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"the node had been killed since",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700) FAULT(
-             "a1", 320, 350) READ_AT("a1", "ap/1", 1, 300, 310, "stored=1")
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"the node is down",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1", 490, 700)
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"the whole machine stood still",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("*", 490, 700)
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"a fault that excuses nothing",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("-", 490, 700)
-             FAILED("a1", "ap/1", 500, 600),
-         "ap unavailable 500;"},
-        {"a hard purge took the copy away",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
-                 PURGE("b1", "ap/1", 320, 330, "out=ok hard=1")
-                     FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"so does a write through a node, even one that failed",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
-                 WRITE_OUT("ap/1", 2, 320, 330, "failed at=b1")
-                     FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"a soft one does not",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ_AT("a1", "ap/1", 1, 300, 310, "local=1")
-                 PURGE("b1", "ap/1", 320, 330, "out=ok")
-                     FAILED("a1", "ap/1", 500, 600),
-         "ap unavailable 300 500;"},
-        {"a peer had a copy",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ_AT("b1", "ap/1", 1, 100, 110, "stored=1")
-                 FAILED("a1", "ap/1", 500, 600),
-         "ap unavailable 100 500;"},
-        {"a peer got one, but may not have told yet",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700)
-             READ_AT("b1", "ap/1", 1, 210, 220, "stored=1")
-                 FAILED("a1", "ap/1", 500, 600),
-         ""},
-        {"a peer had one, but was cut off",
-         SECOND WRITE("ap/1", 1, 10, 20) FAULT("a1>origin", 450, 700) FAULT(
-             "b1>a1", 550, 560) READ_AT("b1", "ap/1", 1, 100, 110, "stored=1")
-             FAILED("a1", "ap/1", 500, 600),
-         ""},
-    };
-
     (void)state;
-    try_rows(rows, ARRAY_LEN(rows));
+    try_rows(available_rows, ARRAY_LEN(available_rows));
 }
 
 /* The second value is purged at a1 at 200; a1 is asked at 420 and at 520. */

@@ -337,6 +337,47 @@ localize(const char *text, uint64_t asked, const char *host)
     return inval_localize(inval, &theirs, asked, &subject);
 }
 
+/* After `seq` + 3. */
+static void
+localizes_own(uint64_t seq)
+{
+    size_t p = inval_site(inval, SPAN("p"));
+
+    /* What only we know lowers the claim of what it matches, */
+    struct inval_entry own = entry(INVAL_HOST, false, "x", "");
+
+    inval_apply(inval, &own, INVAL_LOCAL, 0); /* seq + 4 */
+    inval_publish(inval);
+    assert_int_equal(localize("p=a/1/12;q=b/2/21", seq + 4, "x"), seq + 3);
+    assert_int_equal(localize("p=a/1/12;q=b/2/21", seq + 4, "y"), seq + 4);
+    /* a soft entry of a site does not make up for it, a hard one does. */
+    apply_site(p, 13, true, "x");
+    assert_int_equal(localize("p=a/1/13;q=b/2/21", seq + 5, "x"), seq + 3);
+    apply_site(p, 14, false, "x");
+    assert_int_equal(localize("p=a/1/14;q=b/2/21", seq + 6, "x"), seq + 6);
+}
+
+/* After `seq` + 6. */
+static void
+localizes_histories(uint64_t seq, size_t p)
+{
+    /* Another history, with numbers that come again. */
+    inval_site_at(inval, p, 0xa, 7, 13);
+    inval_raise_floor(inval, FLOOR_TERM);
+    inval_publish(inval);
+    assert_int_equal(localize("p=a/1/14;q=b/2/21", seq + 7, "y"), 0);
+    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 7, "y"), seq + 7);
+    assert_int_equal(localize("p=a/7/12;q=b/2/21", seq + 7, "y"), 0);
+    /* Entries that are applied but not published yet are not claimed. */
+    struct inval_entry e = entry(INVAL_HOST, false, "z", "");
+
+    inval_apply(inval, &e, p, 14);
+    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 8, "y"), seq + 7);
+    inval_publish(inval);
+    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 8, "y"), seq + 7);
+    assert_int_equal(localize("p=a/7/14;q=b/2/21", seq + 8, "y"), seq + 8);
+}
+
 static void
 localizes(void **state)
 {
@@ -390,35 +431,8 @@ localizes(void **state)
         if (got != want)
             fail_msg("%s: got %d", table[i].what, (int)(got - seq));
     }
-
-    /* What only we know lowers the claim of what it matches, */
-    struct inval_entry own = entry(INVAL_HOST, false, "x", "");
-
-    inval_apply(inval, &own, INVAL_LOCAL, 0); /* seq + 4 */
-    inval_publish(inval);
-    assert_int_equal(localize("p=a/1/12;q=b/2/21", seq + 4, "x"), seq + 3);
-    assert_int_equal(localize("p=a/1/12;q=b/2/21", seq + 4, "y"), seq + 4);
-    /* a soft entry of a site does not make up for it, a hard one does. */
-    apply_site(p, 13, true, "x");
-    assert_int_equal(localize("p=a/1/13;q=b/2/21", seq + 5, "x"), seq + 3);
-    apply_site(p, 14, false, "x");
-    assert_int_equal(localize("p=a/1/14;q=b/2/21", seq + 6, "x"), seq + 6);
-
-    /* Another history, with numbers that come again. */
-    inval_site_at(inval, p, 0xa, 7, 13);
-    inval_raise_floor(inval, FLOOR_TERM);
-    inval_publish(inval);
-    assert_int_equal(localize("p=a/1/14;q=b/2/21", seq + 7, "y"), 0);
-    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 7, "y"), seq + 7);
-    assert_int_equal(localize("p=a/7/12;q=b/2/21", seq + 7, "y"), 0);
-    /* Entries that are applied but not published yet are not claimed. */
-    struct inval_entry e = entry(INVAL_HOST, false, "z", "");
-
-    inval_apply(inval, &e, p, 14);
-    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 8, "y"), seq + 7);
-    inval_publish(inval);
-    assert_int_equal(localize("p=a/7/13;q=b/2/21", seq + 8, "y"), seq + 7);
-    assert_int_equal(localize("p=a/7/14;q=b/2/21", seq + 8, "y"), seq + 8);
+    localizes_own(seq);
+    localizes_histories(seq, p);
 }
 
 /* The ring forgets, and then says so. */

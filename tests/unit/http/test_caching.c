@@ -474,48 +474,48 @@ obeys_targeted_fields(void **state)
     RUN(rows, PLAIN, &policy);
 }
 
+static const struct row with_defaults[] = {
+    {"nothing said", 200, "", "L60 swr=10 sie=20"},
+    {"not cacheable by default", 302, "", "no:status-without-freshness"},
+    {"a guess is better", 200, DATE LM, "L4320 heuristic swr=10 sie=20"},
+    {"what is said counts", 200, CC "max-age=30", "L30 swr=10 sie=20"},
+    {"raised", 200, CC "max-age=1", "L5 swr=10 sie=20"},
+    {"cut", 200, CC "max-age=99999", "L9000 swr=10 sie=20"},
+    {"the response's windows count", 200,
+     CC "max-age=30, stale-if-error=0, stale-while-revalidate=1", "L30 swr=1"},
+    {"no windows where forbidden", 200, CC "max-age=30, must-revalidate",
+     "L30 nostale"},
+    {"s-maxage forbids as well", 200, CC "s-maxage=30", "L30 nostale"},
+    {"Set-Cookie is not stored", 200, CC "max-age=30\nSet-Cookie: a=b",
+     "no:set-cookie"},
+    {"but what is left without it", 200,
+     CC "max-age=30, private=\"Set-Cookie\"\nSet-Cookie: a=b",
+     "L30 swr=10 sie=20 omits"},
+    {"the same by no-cache", 200,
+     CC "max-age=30, no-cache=\"a, set-cookie\"\nSet-Cookie: a=b",
+     "L30 swr=10 sie=20 omits"},
+    {"not where another name is left out", 200,
+     CC "max-age=30, private=\"X-A\"\nSet-Cookie: a=b", "no:set-cookie"},
+    {"an error by its row, as it is", 503, "", "L2"},
+    {"the first row counts", 404, "", "L7"},
+    {"before a guess", 404, DATE LM, "L7"},
+    {"with the windows that it gives itself", 404,
+     CC "stale-if-error=3, stale-while-revalidate=4", "L7 swr=4 sie=3"},
+    {"a class has what is about the resource", 451, "", "L9"},
+    {"and not what is about the request", 403, "",
+     "no:status-without-freshness"},
+    {"but by its name", 429, "", "L1"},
+    {"no time at all", 410, "", "no:not-fresh-and-no-validator"},
+    {"what an error says counts", 503, CC "max-age=8", "L8 swr=10 sie=20"},
+    {"no-store counts in any case", 404, CC "no-store", "no:no-store"},
+    {"private as well", 404, CC "private", "no:private"},
+    {"and no-cache", 404, CC "no-cache\n" ETAG, "L7 always"},
+    {"a part stays a part", 206, "", "no:partial-content"},
+};
+
 static void
 adds_the_policy(void **state)
 {
-    static const struct row defaults[] = {
-        {"nothing said", 200, "", "L60 swr=10 sie=20"},
-        {"not cacheable by default", 302, "", "no:status-without-freshness"},
-        {"a guess is better", 200, DATE LM, "L4320 heuristic swr=10 sie=20"},
-        {"what is said counts", 200, CC "max-age=30", "L30 swr=10 sie=20"},
-        {"raised", 200, CC "max-age=1", "L5 swr=10 sie=20"},
-        {"cut", 200, CC "max-age=99999", "L9000 swr=10 sie=20"},
-        {"the response's windows count", 200,
-         CC "max-age=30, stale-if-error=0, stale-while-revalidate=1",
-         "L30 swr=1"},
-        {"no windows where forbidden", 200, CC "max-age=30, must-revalidate",
-         "L30 nostale"},
-        {"s-maxage forbids as well", 200, CC "s-maxage=30", "L30 nostale"},
-        {"Set-Cookie is not stored", 200, CC "max-age=30\nSet-Cookie: a=b",
-         "no:set-cookie"},
-        {"but what is left without it", 200,
-         CC "max-age=30, private=\"Set-Cookie\"\nSet-Cookie: a=b",
-         "L30 swr=10 sie=20 omits"},
-        {"the same by no-cache", 200,
-         CC "max-age=30, no-cache=\"a, set-cookie\"\nSet-Cookie: a=b",
-         "L30 swr=10 sie=20 omits"},
-        {"not where another name is left out", 200,
-         CC "max-age=30, private=\"X-A\"\nSet-Cookie: a=b", "no:set-cookie"},
-        {"an error by its row, as it is", 503, "", "L2"},
-        {"the first row counts", 404, "", "L7"},
-        {"before a guess", 404, DATE LM, "L7"},
-        {"with the windows that it gives itself", 404,
-         CC "stale-if-error=3, stale-while-revalidate=4", "L7 swr=4 sie=3"},
-        {"a class has what is about the resource", 451, "", "L9"},
-        {"and not what is about the request", 403, "",
-         "no:status-without-freshness"},
-        {"but by its name", 429, "", "L1"},
-        {"no time at all", 410, "", "no:not-fresh-and-no-validator"},
-        {"what an error says counts", 503, CC "max-age=8", "L8 swr=10 sie=20"},
-        {"no-store counts in any case", 404, CC "no-store", "no:no-store"},
-        {"private as well", 404, CC "private", "no:private"},
-        {"and no-cache", 404, CC "no-cache\n" ETAG, "L7 always"},
-        {"a part stays a part", 206, "", "no:partial-content"},
-    };
     static const struct row overridden[] = {
         {"instead of nothing", 200, "", "L600"},
         {"instead of max-age", 200, CC "max-age=5", "L600"},
@@ -546,7 +546,7 @@ adds_the_policy(void **state)
     };
 
     (void)state;
-    RUN(defaults, PLAIN, &policy);
+    RUN(with_defaults, PLAIN, &policy);
     policy = caching_policy_standard();
     policy.override_s = 600;
     policy.status_ttl = status_ttl;

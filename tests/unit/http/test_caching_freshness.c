@@ -46,164 +46,169 @@ counts_age(void **state)
 #define W FRESHNESS_STALE_WHILE_REVALIDATE
 #define S FRESHNESS_STALE
 
+static const struct {
+    const char *what;
+    const char *response;
+    uint64_t age_s;
+    const char *request; /* directives */
+    enum freshness want;
+} fresh_rows[] = {
+    {"below the lifetime", "max-age=10", 9, "", F},
+    {"at the lifetime", "max-age=10", 10, "", S},
+    {"past it", "max-age=10", 11, "", S},
+    {"stale-while-revalidate", "max-age=10, stale-while-revalidate=5", 10, "",
+     W},
+    {"at its end", "max-age=10, stale-while-revalidate=5", 15, "", W},
+    {"past its end", "max-age=10, stale-while-revalidate=5", 16, "", S},
+    {"an empty window", "max-age=10, stale-while-revalidate=0", 10, "", S},
+    {"no-cache", "max-age=10, no-cache", 0, "", S},
+    {"no-cache beats max-stale", "max-age=10, no-cache", 20, "max-stale", S},
+    {"request max-age met", "max-age=10", 5, "max-age=5", F},
+    {"request max-age exceeded", "max-age=10", 6, "max-age=5", S},
+    {"request max-age exceeded in the window",
+     "max-age=10, stale-while-revalidate=5", 12, "max-age=5", S},
+    {"request max-age=0 at age 0", "max-age=10", 0, "max-age=0", F},
+    {"malformed request max-age counts as 0", "max-age=10", 1, "max-age=x", S},
+    {"a reload of what is immutable", "max-age=10, immutable", 9, "max-age=0",
+     F},
+    {"a stale one", "max-age=10, immutable", 10, "max-age=0", S},
+    {"another max-age is more than a reload", "max-age=10, immutable", 9,
+     "max-age=5", S},
+    {"min-fresh counts", "max-age=10, immutable", 9, "max-age=0, min-fresh=5",
+     S},
+    {"not with an argument", "max-age=10, immutable=1", 9, "max-age=0", S},
+    {"no-cache beats immutable", "max-age=10, immutable, no-cache", 9,
+     "max-age=0", S},
+    {"min-fresh met", "max-age=10", 5, "min-fresh=5", F},
+    {"min-fresh missed", "max-age=10", 6, "min-fresh=5", S},
+    {"min-fresh, stale", "max-age=10, stale-while-revalidate=50", 11,
+     "min-fresh=0", S},
+    {"max-stale met", "max-age=10", 15, "max-stale=5", A},
+    {"max-stale exceeded", "max-age=10", 16, "max-stale=5", S},
+    {"any max-stale", "max-age=10", 100000, "max-stale", A},
+    {"malformed max-stale", "max-age=10", 11, "max-stale=x", S},
+    {"max-stale, must-revalidate", "max-age=10, must-revalidate", 11,
+     "max-stale", S},
+    {"max-stale, proxy-revalidate", "max-age=10, proxy-revalidate", 11,
+     "max-stale", S},
+    {"max-stale, s-maxage", "s-maxage=10", 11, "max-stale", S},
+    {"max-stale, never fresh", "max-age=0", 1, "max-stale", S},
+    {"never fresh, with a window", "max-age=0, stale-while-revalidate=5", 1, "",
+     W},
+    {"max-stale and max-age", "max-age=10", 15, "max-stale, max-age=12", S},
+    {"the caller's directives", "max-age=10", 5,
+     "no-cache, no-store, only-if-cached", F},
+};
+
 static void
 judges_freshness(void **state)
 {
-    static const struct {
-        const char *what;
-        const char *response;
-        uint64_t age_s;
-        const char *request; /* directives */
-        enum freshness want;
-    } rows[] = {
-        {"below the lifetime", "max-age=10", 9, "", F},
-        {"at the lifetime", "max-age=10", 10, "", S},
-        {"past it", "max-age=10", 11, "", S},
-        {"stale-while-revalidate", "max-age=10, stale-while-revalidate=5", 10,
-         "", W},
-        {"at its end", "max-age=10, stale-while-revalidate=5", 15, "", W},
-        {"past its end", "max-age=10, stale-while-revalidate=5", 16, "", S},
-        {"an empty window", "max-age=10, stale-while-revalidate=0", 10, "", S},
-        {"no-cache", "max-age=10, no-cache", 0, "", S},
-        {"no-cache beats max-stale", "max-age=10, no-cache", 20, "max-stale",
-         S},
-        {"request max-age met", "max-age=10", 5, "max-age=5", F},
-        {"request max-age exceeded", "max-age=10", 6, "max-age=5", S},
-        {"request max-age exceeded in the window",
-         "max-age=10, stale-while-revalidate=5", 12, "max-age=5", S},
-        {"request max-age=0 at age 0", "max-age=10", 0, "max-age=0", F},
-        {"malformed request max-age counts as 0", "max-age=10", 1, "max-age=x",
-         S},
-        {"a reload of what is immutable", "max-age=10, immutable", 9,
-         "max-age=0", F},
-        {"a stale one", "max-age=10, immutable", 10, "max-age=0", S},
-        {"another max-age is more than a reload", "max-age=10, immutable", 9,
-         "max-age=5", S},
-        {"min-fresh counts", "max-age=10, immutable", 9,
-         "max-age=0, min-fresh=5", S},
-        {"not with an argument", "max-age=10, immutable=1", 9, "max-age=0", S},
-        {"no-cache beats immutable", "max-age=10, immutable, no-cache", 9,
-         "max-age=0", S},
-        {"min-fresh met", "max-age=10", 5, "min-fresh=5", F},
-        {"min-fresh missed", "max-age=10", 6, "min-fresh=5", S},
-        {"min-fresh, stale", "max-age=10, stale-while-revalidate=50", 11,
-         "min-fresh=0", S},
-        {"max-stale met", "max-age=10", 15, "max-stale=5", A},
-        {"max-stale exceeded", "max-age=10", 16, "max-stale=5", S},
-        {"any max-stale", "max-age=10", 100000, "max-stale", A},
-        {"malformed max-stale", "max-age=10", 11, "max-stale=x", S},
-        {"max-stale, must-revalidate", "max-age=10, must-revalidate", 11,
-         "max-stale", S},
-        {"max-stale, proxy-revalidate", "max-age=10, proxy-revalidate", 11,
-         "max-stale", S},
-        {"max-stale, s-maxage", "s-maxage=10", 11, "max-stale", S},
-        {"max-stale, never fresh", "max-age=0", 1, "max-stale", S},
-        {"never fresh, with a window", "max-age=0, stale-while-revalidate=5", 1,
-         "", W},
-        {"max-stale and max-age", "max-age=10", 15, "max-stale, max-age=12", S},
-        {"the caller's directives", "max-age=10", 5,
-         "no-cache, no-store, only-if-cached", F},
-    };
     struct caching_policy policy = caching_policy_standard();
     struct fields none = {0};
     struct caching_request request = {.method = SPAN("GET"), .fields = &none};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(fresh_rows); i++) {
         struct fields response = {0};
         struct fields asking = {0};
         struct cache_control asked;
         struct caching got;
 
-        fields_add(&response, SPAN("Cache-Control"), span_of(rows[i].response));
-        fields_add(&asking, SPAN("Cache-Control"), span_of(rows[i].request));
+        fields_add(&response, SPAN("Cache-Control"),
+                   span_of(fresh_rows[i].response));
+        fields_add(&asking, SPAN("Cache-Control"),
+                   span_of(fresh_rows[i].request));
         caching_of(&request, 200, &response, &policy, WALL, 0, &got);
         cache_control_request(&asking, &asked);
-        if (caching_freshness(&got, rows[i].age_s, &asked) != rows[i].want)
-            fail_msg("%s", rows[i].what);
-        if (rows[i].request[0] == '\0' &&
-            caching_freshness(&got, rows[i].age_s, NULL) != rows[i].want)
-            fail_msg("%s, no request", rows[i].what);
+        if (caching_freshness(&got, fresh_rows[i].age_s, &asked) !=
+            fresh_rows[i].want)
+            fail_msg("%s", fresh_rows[i].what);
+        if (fresh_rows[i].request[0] == '\0' &&
+            caching_freshness(&got, fresh_rows[i].age_s, NULL) !=
+                fresh_rows[i].want)
+            fail_msg("%s, no request", fresh_rows[i].what);
         fields_fini(&response);
         fields_fini(&asking);
     }
 }
 
+static const struct {
+    const char *what;
+    const char *response;
+    uint64_t age_s;
+    uint64_t max_stale_s;
+    bool on_error;
+    bool want;
+    const char *request; /* NULL: none */
+} stale_rows[] = {
+    {"fresh", "max-age=10", 9, 0, false, true, NULL},
+    {"fresh, must-revalidate", "max-age=10, must-revalidate", 9, 0, false, true,
+     NULL},
+    {"stale, nothing allowed", "max-age=10", 10, 0, true, false, NULL},
+    {"within the route's bound", "max-age=10", 20, 10, false, true, NULL},
+    {"past it", "max-age=10", 21, 10, false, false, NULL},
+    {"without bound", "max-age=10", 1000000, UINT64_MAX, true, true, NULL},
+    {"must-revalidate", "max-age=10, must-revalidate", 11, 60, true, false,
+     NULL},
+    {"proxy-revalidate", "max-age=10, proxy-revalidate", 11, 60, true, false,
+     NULL},
+    {"s-maxage", "s-maxage=10", 11, 60, true, false, NULL},
+    {"no-cache, even fresh", "max-age=10, no-cache", 1, 60, true, false, NULL},
+    {"stale-if-error on an error", "max-age=10, stale-if-error=60", 70, 0, true,
+     true, NULL},
+    {"stale-if-error past its end", "max-age=10, stale-if-error=60", 71, 0,
+     true, false, NULL},
+    {"stale-if-error without an error", "max-age=10, stale-if-error=60", 11, 0,
+     false, false, NULL},
+    {"stale-while-revalidate", "max-age=10, stale-while-revalidate=60", 70, 0,
+     false, true, NULL},
+    {"the request's stale-if-error on an error", "max-age=10", 70, 0, true,
+     true, "stale-if-error=60"},
+    {"past its end", "max-age=10", 71, 0, true, false, "stale-if-error=60"},
+    {"without an error", "max-age=10", 11, 0, false, false,
+     "stale-if-error=60"},
+    {"the longer of the two", "max-age=10, stale-if-error=5", 70, 0, true, true,
+     "stale-if-error=60"},
+    {"the response's, when it is", "max-age=10, stale-if-error=60", 70, 0, true,
+     true, "stale-if-error=5"},
+    {"of a request, with must-revalidate", "max-age=10, must-revalidate", 11, 0,
+     true, false, "stale-if-error=60"},
+    {"malformed in a request", "max-age=10", 11, 0, true, false,
+     "stale-if-error=x"},
+    {"never fresh", "max-age=0", 1, 60, true, false, NULL},
+    {"never fresh, a request's wish", "max-age=0", 1, 0, true, false,
+     "stale-if-error=60"},
+    {"never fresh, a window of its own", "max-age=0, stale-if-error=60", 1, 0,
+     true, true, NULL},
+};
+
 static void
 judges_stale_copies(void **state)
 {
-    static const struct {
-        const char *what;
-        const char *response;
-        uint64_t age_s;
-        uint64_t max_stale_s;
-        bool on_error;
-        bool want;
-        const char *request; /* NULL: none */
-    } rows[] = {
-        {"fresh", "max-age=10", 9, 0, false, true, NULL},
-        {"fresh, must-revalidate", "max-age=10, must-revalidate", 9, 0, false,
-         true, NULL},
-        {"stale, nothing allowed", "max-age=10", 10, 0, true, false, NULL},
-        {"within the route's bound", "max-age=10", 20, 10, false, true, NULL},
-        {"past it", "max-age=10", 21, 10, false, false, NULL},
-        {"without bound", "max-age=10", 1000000, UINT64_MAX, true, true, NULL},
-        {"must-revalidate", "max-age=10, must-revalidate", 11, 60, true, false,
-         NULL},
-        {"proxy-revalidate", "max-age=10, proxy-revalidate", 11, 60, true,
-         false, NULL},
-        {"s-maxage", "s-maxage=10", 11, 60, true, false, NULL},
-        {"no-cache, even fresh", "max-age=10, no-cache", 1, 60, true, false,
-         NULL},
-        {"stale-if-error on an error", "max-age=10, stale-if-error=60", 70, 0,
-         true, true, NULL},
-        {"stale-if-error past its end", "max-age=10, stale-if-error=60", 71, 0,
-         true, false, NULL},
-        {"stale-if-error without an error", "max-age=10, stale-if-error=60", 11,
-         0, false, false, NULL},
-        {"stale-while-revalidate", "max-age=10, stale-while-revalidate=60", 70,
-         0, false, true, NULL},
-        {"the request's stale-if-error on an error", "max-age=10", 70, 0, true,
-         true, "stale-if-error=60"},
-        {"past its end", "max-age=10", 71, 0, true, false, "stale-if-error=60"},
-        {"without an error", "max-age=10", 11, 0, false, false,
-         "stale-if-error=60"},
-        {"the longer of the two", "max-age=10, stale-if-error=5", 70, 0, true,
-         true, "stale-if-error=60"},
-        {"the response's, when it is", "max-age=10, stale-if-error=60", 70, 0,
-         true, true, "stale-if-error=5"},
-        {"of a request, with must-revalidate", "max-age=10, must-revalidate",
-         11, 0, true, false, "stale-if-error=60"},
-        {"malformed in a request", "max-age=10", 11, 0, true, false,
-         "stale-if-error=x"},
-        {"never fresh", "max-age=0", 1, 60, true, false, NULL},
-        {"never fresh, a request's wish", "max-age=0", 1, 0, true, false,
-         "stale-if-error=60"},
-        {"never fresh, a window of its own", "max-age=0, stale-if-error=60", 1,
-         0, true, true, NULL},
-    };
     struct caching_policy policy = caching_policy_standard();
     struct fields none = {0};
     struct caching_request request = {.method = SPAN("GET"), .fields = &none};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(stale_rows); i++) {
         struct fields response = {0};
         struct fields asking = {0};
         struct cache_control asked;
         struct caching got;
 
-        fields_add(&response, SPAN("Cache-Control"), span_of(rows[i].response));
+        fields_add(&response, SPAN("Cache-Control"),
+                   span_of(stale_rows[i].response));
         caching_of(&request, 200, &response, &policy, WALL, 0, &got);
-        if (rows[i].request != NULL) {
+        if (stale_rows[i].request != NULL) {
             fields_add(&asking, SPAN("Cache-Control"),
-                       span_of(rows[i].request));
+                       span_of(stale_rows[i].request));
             cache_control_request(&asking, &asked);
         }
         if (caching_stale_usable(
-                &got, rows[i].age_s, rows[i].max_stale_s, rows[i].on_error,
-                rows[i].request ? &asked : NULL) != rows[i].want)
-            fail_msg("%s", rows[i].what);
+                &got, stale_rows[i].age_s, stale_rows[i].max_stale_s,
+                stale_rows[i].on_error,
+                stale_rows[i].request ? &asked : NULL) != stale_rows[i].want)
+            fail_msg("%s", stale_rows[i].what);
         fields_fini(&response);
         fields_fini(&asking);
     }

@@ -109,125 +109,119 @@ matches_languages(void **state)
     }
 }
 
+static const struct {
+    const char *what;
+    const char *vary;
+    const char *stored; /* the request that was answered */
+    const char *asked;
+    bool want;
+} match_rows[] = {
+    {"no Vary matches all", "", "Foo: 1", "Foo: 2", true},
+    {"the same value", "Foo", "Foo: 1", "Foo: 1", true},
+    {"another value", "Foo", "Foo: 1", "Foo: 2", false},
+    {"absent in the new one", "Foo", "Foo: 1", "", false},
+    {"absent in the stored one", "Foo", "", "Foo: 1", false},
+    {"absent in both", "Foo", "", "", true},
+    {"empty is not absent", "Foo", "Foo:", "", false},
+    {"absent is not empty", "Foo", "", "Foo:", false},
+    {"empty in both", "Foo", "Foo:", "Foo:", true},
+    {"a field that is not listed", "Foo", "Foo: 1\nOther: 2",
+     "Foo: 1\nOther: 3", true},
+    {"field names without case", "fOO", "Foo: 1", "foo: 1", true},
+    {"values with case", "Foo", "Foo: a", "Foo: A", false},
+    {"two fields", "Foo, Bar", "Foo: 1\nBar: abc", "Foo: 1\nBar: abc", true},
+    {"two fields, one differs", "Foo, Bar", "Foo: 1\nBar: abc",
+     "Foo: 1\nBar: abcde", false},
+    {"two fields, one left out", "Foo, Bar", "Foo: 1", "Foo: 1", true},
+    {"two fields in another order", "Bar, Foo", "Foo: 1\nBar: 2",
+     "Bar: 2\nFoo: 1", true},
+    {"values that trade places", "Foo, Bar", "Foo: 1\nBar: 2", "Foo: 2\nBar: 1",
+     false},
+    {"space round commas", "Foo", "Foo: 1,2", "Foo:  1, 2 ", true},
+    {"lines are joined", "Foo", "Foo: 1, 2", "Foo: 1\nFoo: 2", true},
+    {"the order of values counts", "Foo", "Foo: 1, 2", "Foo: 2, 1", false},
+    {"space inside a value counts", "Foo", "Foo: a b", "Foo: ab", false},
+    {"a comma in quotes is kept", "Foo", "Foo: \"a, b\"", "Foo: \"a,b\"",
+     false},
+    {"languages in another order", "Accept-Language", "Accept-Language: en, de",
+     "Accept-Language: de, en", true},
+    {"languages in another case", "Accept-Language", "Accept-Language: en, de",
+     "Accept-Language: eN, De", true},
+    {"languages with other spaces", "Accept-Language",
+     "Accept-Language: en,de ; q = 0.5", "Accept-Language:  en ,  de;q=0.5",
+     true},
+    {"languages over lines", "Accept-Language", "Accept-Language: en, de",
+     "Accept-Language: de\n"
+     "Accept-Language: en",
+     true},
+    {"a weight of one", "Accept-Language", "Accept-Language: en;q=1.0",
+     "Accept-Language: en", true},
+    {"another weight, the same order", "Accept-Language",
+     "Accept-Language: de, en;q=0.5", "Accept-Language: en;q=0.61, de", true},
+    {"another order of weights", "Accept-Language",
+     "Accept-Language: de, en;q=0.5", "Accept-Language: de;q=0.5, en", false},
+    {"languages that are none", "Accept-Language",
+     "Accept-Language: en, a b, d\xc3\xa9, toolonglang, en-, -en, x;y, "
+     "en;q=2",
+     "Accept-Language: en", true},
+    {"nothing said is absent", "Accept-Language", "Accept-Language: ;;", "",
+     true},
+    {"a language refused", "Accept-Language", "Accept-Language: *, en;q=0",
+     "Accept-Language: *", false},
+    {"another language", "Accept-Language", "Accept-Language: en",
+     "Accept-Language: de", false},
+    {"more languages", "Accept-Language", "Accept-Language: en",
+     "Accept-Language: en, de", false},
+    {"codings in another order", "Accept-Encoding", "Accept-Encoding: gzip, br",
+     "Accept-Encoding: br, GZip", true},
+    {"weights of codings", "Accept-Encoding", "Accept-Encoding: gzip;q=0.8, br",
+     "Accept-Encoding: gzip,br;q=1", true},
+    {"a coding refused", "Accept-Encoding", "Accept-Encoding: gzip, br;q=0",
+     "Accept-Encoding: gzip", true},
+    {"a coding refused is not accepted", "Accept-Encoding",
+     "Accept-Encoding: gzip;q=0.000", "Accept-Encoding: gzip", false},
+    {"x-gzip", "Accept-Encoding", "Accept-Encoding: x-gzip",
+     "Accept-Encoding: gzip", true},
+    {"identity goes without saying", "Accept-Encoding",
+     "Accept-Encoding: gzip, identity", "Accept-Encoding: gzip", true},
+    {"identity refused", "Accept-Encoding",
+     "Accept-Encoding: gzip, identity;q=0", "Accept-Encoding: gzip", false},
+    {"all others refused", "Accept-Encoding", "Accept-Encoding: gzip, *;q=0",
+     "Accept-Encoding: gzip, identity;q=0", true},
+    {"any but one", "Accept-Encoding", "Accept-Encoding: *, gzip;q=0",
+     "Accept-Encoding: *", false},
+    {"a coding the route has not", "Accept-Encoding",
+     "Accept-Encoding: gzip, deflate, foo", "Accept-Encoding: gzip", true},
+    {"only such", "Accept-Encoding", "Accept-Encoding: deflate, foo;q=0.3",
+     "Accept-Encoding: identity", true},
+    {"a bad weight is none at all", "Accept-Encoding",
+     "Accept-Encoding: gzip;q=x, br", "Accept-Encoding: br", true},
+    {"no codings is identity", "Accept-Encoding",
+     "Accept-Encoding:", "Accept-Encoding: identity;q=0.5", true},
+    {"any is all of the route's", "Accept-Encoding", "Accept-Encoding: *",
+     "Accept-Encoding: zstd, gzip, br", true},
+    {"no codings is not any", "Accept-Encoding", "Accept-Encoding:", "", false},
+};
+
 static void
 matches(void **state)
 {
-    static const struct {
-        const char *what;
-        const char *vary;
-        const char *stored; /* the request that was answered */
-        const char *asked;
-        bool want;
-    } rows[] = {
-        {"no Vary matches all", "", "Foo: 1", "Foo: 2", true},
-        {"the same value", "Foo", "Foo: 1", "Foo: 1", true},
-        {"another value", "Foo", "Foo: 1", "Foo: 2", false},
-        {"absent in the new one", "Foo", "Foo: 1", "", false},
-        {"absent in the stored one", "Foo", "", "Foo: 1", false},
-        {"absent in both", "Foo", "", "", true},
-        {"empty is not absent", "Foo", "Foo:", "", false},
-        {"absent is not empty", "Foo", "", "Foo:", false},
-        {"empty in both", "Foo", "Foo:", "Foo:", true},
-        {"a field that is not listed", "Foo", "Foo: 1\nOther: 2",
-         "Foo: 1\nOther: 3", true},
-        {"field names without case", "fOO", "Foo: 1", "foo: 1", true},
-        {"values with case", "Foo", "Foo: a", "Foo: A", false},
-        {"two fields", "Foo, Bar", "Foo: 1\nBar: abc", "Foo: 1\nBar: abc",
-         true},
-        {"two fields, one differs", "Foo, Bar", "Foo: 1\nBar: abc",
-         "Foo: 1\nBar: abcde", false},
-        {"two fields, one left out", "Foo, Bar", "Foo: 1", "Foo: 1", true},
-        {"two fields in another order", "Bar, Foo", "Foo: 1\nBar: 2",
-         "Bar: 2\nFoo: 1", true},
-        {"values that trade places", "Foo, Bar", "Foo: 1\nBar: 2",
-         "Foo: 2\nBar: 1", false},
-        {"space round commas", "Foo", "Foo: 1,2", "Foo:  1, 2 ", true},
-        {"lines are joined", "Foo", "Foo: 1, 2", "Foo: 1\nFoo: 2", true},
-        {"the order of values counts", "Foo", "Foo: 1, 2", "Foo: 2, 1", false},
-        {"space inside a value counts", "Foo", "Foo: a b", "Foo: ab", false},
-        {"a comma in quotes is kept", "Foo", "Foo: \"a, b\"", "Foo: \"a,b\"",
-         false},
-        {"languages in another order", "Accept-Language",
-         "Accept-Language: en, de", "Accept-Language: de, en", true},
-        {"languages in another case", "Accept-Language",
-         "Accept-Language: en, de", "Accept-Language: eN, De", true},
-        {"languages with other spaces", "Accept-Language",
-         "Accept-Language: en,de ; q = 0.5", "Accept-Language:  en ,  de;q=0.5",
-         true},
-        {"languages over lines", "Accept-Language", "Accept-Language: en, de",
-         "Accept-Language: de\n"
-         "Accept-Language: en",
-         true},
-        {"a weight of one", "Accept-Language", "Accept-Language: en;q=1.0",
-         "Accept-Language: en", true},
-        {"another weight, the same order", "Accept-Language",
-         "Accept-Language: de, en;q=0.5", "Accept-Language: en;q=0.61, de",
-         true},
-        {"another order of weights", "Accept-Language",
-         "Accept-Language: de, en;q=0.5", "Accept-Language: de;q=0.5, en",
-         false},
-        {"languages that are none", "Accept-Language",
-         "Accept-Language: en, a b, d\xc3\xa9, toolonglang, en-, -en, x;y, "
-         "en;q=2",
-         "Accept-Language: en", true},
-        {"nothing said is absent", "Accept-Language", "Accept-Language: ;;", "",
-         true},
-        {"a language refused", "Accept-Language", "Accept-Language: *, en;q=0",
-         "Accept-Language: *", false},
-        {"another language", "Accept-Language", "Accept-Language: en",
-         "Accept-Language: de", false},
-        {"more languages", "Accept-Language", "Accept-Language: en",
-         "Accept-Language: en, de", false},
-        {"codings in another order", "Accept-Encoding",
-         "Accept-Encoding: gzip, br", "Accept-Encoding: br, GZip", true},
-        {"weights of codings", "Accept-Encoding",
-         "Accept-Encoding: gzip;q=0.8, br", "Accept-Encoding: gzip,br;q=1",
-         true},
-        {"a coding refused", "Accept-Encoding", "Accept-Encoding: gzip, br;q=0",
-         "Accept-Encoding: gzip", true},
-        {"a coding refused is not accepted", "Accept-Encoding",
-         "Accept-Encoding: gzip;q=0.000", "Accept-Encoding: gzip", false},
-        {"x-gzip", "Accept-Encoding", "Accept-Encoding: x-gzip",
-         "Accept-Encoding: gzip", true},
-        {"identity goes without saying", "Accept-Encoding",
-         "Accept-Encoding: gzip, identity", "Accept-Encoding: gzip", true},
-        {"identity refused", "Accept-Encoding",
-         "Accept-Encoding: gzip, identity;q=0", "Accept-Encoding: gzip", false},
-        {"all others refused", "Accept-Encoding",
-         "Accept-Encoding: gzip, *;q=0", "Accept-Encoding: gzip, identity;q=0",
-         true},
-        {"any but one", "Accept-Encoding", "Accept-Encoding: *, gzip;q=0",
-         "Accept-Encoding: *", false},
-        {"a coding the route has not", "Accept-Encoding",
-         "Accept-Encoding: gzip, deflate, foo", "Accept-Encoding: gzip", true},
-        {"only such", "Accept-Encoding", "Accept-Encoding: deflate, foo;q=0.3",
-         "Accept-Encoding: identity", true},
-        {"a bad weight is none at all", "Accept-Encoding",
-         "Accept-Encoding: gzip;q=x, br", "Accept-Encoding: br", true},
-        {"no codings is identity", "Accept-Encoding",
-         "Accept-Encoding:", "Accept-Encoding: identity;q=0.5", true},
-        {"any is all of the route's", "Accept-Encoding", "Accept-Encoding: *",
-         "Accept-Encoding: zstd, gzip, br", true},
-        {"no codings is not any", "Accept-Encoding", "Accept-Encoding:", "",
-         false},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(match_rows); i++) {
         struct fields response = {0};
-        struct fields stored = fields_of_text(rows[i].stored);
-        struct fields asked = fields_of_text(rows[i].asked);
+        struct fields stored = fields_of_text(match_rows[i].stored);
+        struct fields asked = fields_of_text(match_rows[i].asked);
 
-        fields_add(&response, SPAN("Vary"), span_of(rows[i].vary));
+        fields_add(&response, SPAN("Vary"), span_of(match_rows[i].vary));
         struct vary *vary = vary_new(&response, &stored, &vary_codings_default);
         struct vary *other = vary_new(&response, &asked, &vary_codings_default);
 
-        if (vary_match(vary, &asked) != rows[i].want)
-            fail_msg("%s", rows[i].what);
+        if (vary_match(vary, &asked) != match_rows[i].want)
+            fail_msg("%s", match_rows[i].what);
         if (!vary_match(vary, &stored))
-            fail_msg("%s: not even itself", rows[i].what);
-        if (vary != NULL && vary_same(vary, other) != rows[i].want)
-            fail_msg("%s: same", rows[i].what);
+            fail_msg("%s: not even itself", match_rows[i].what);
+        if (vary != NULL && vary_same(vary, other) != match_rows[i].want)
+            fail_msg("%s: same", match_rows[i].what);
         vary_free(&vary);
         vary_free(&other);
         assert_null(vary);
