@@ -18,6 +18,22 @@
 
 /* ---- deadlines ---- */
 
+/* An answer that is on its way is waited for, lest one that is large for its
+ * link is asked for again and again and never had; but not for ever. */
+#define PATIENCE 10 /* timeouts */
+
+static uint64_t
+deadline_of(const struct bus *bus, const struct bus_call *call)
+{
+    uint64_t timeout_ns = bus->timeout_ms * NS_PER_MS;
+    uint64_t moved = bus->read_ns + timeout_ns;
+    uint64_t last = call->deadline_ns + (PATIENCE - 1) * timeout_ns;
+
+    if (moved < call->deadline_ns)
+        return call->deadline_ns;
+    return moved < last ? moved : last;
+}
+
 void
 bus_arm_deadline(struct bus *bus)
 {
@@ -28,10 +44,9 @@ bus_arm_deadline(struct bus *bus)
     }
     struct bus_call *first = list_first(&bus->waiting, struct bus_call, link);
     uint64_t now = clock_boot_ns();
+    uint64_t at = deadline_of(bus, first);
 
-    timer_start(bus->deadline, first->deadline_ns > now
-                                   ? (first->deadline_ns - now) / NS_PER_MS + 1
-                                   : 1);
+    timer_start(bus->deadline, at > now ? (at - now) / NS_PER_MS + 1 : 1);
 }
 
 static void
@@ -43,7 +58,7 @@ on_deadline(void *arg)
         return;
     struct bus_call *first = list_first(&bus->waiting, struct bus_call, link);
 
-    if (first->deadline_ns > clock_boot_ns()) {
+    if (deadline_of(bus, first) > clock_boot_ns()) {
         bus_arm_deadline(bus);
         return;
     }
@@ -365,6 +380,14 @@ on_up(void *arg)
 }
 
 static void
+on_heard(void *arg)
+{
+    struct bus *bus = arg;
+
+    bus->read_ns = clock_boot_ns();
+}
+
+static void
 on_reply(void *arg, const redisReply *reply)
 {
     bus_answer(arg, reply);
@@ -409,8 +432,11 @@ bus_new(struct loop *loop, const struct bus_options *options,
 {
     static const char *const names[] = {"log", "meta", "push"};
     struct bus *bus = mem_zalloc(sizeof(*bus));
-    struct wire_events commands = {
-        .up = on_up, .reply = on_reply, .down = on_down, .arg = bus};
+    struct wire_events commands = {.up = on_up,
+                                   .heard = on_heard,
+                                   .reply = on_reply,
+                                   .down = on_down,
+                                   .arg = bus};
 
     TAG_SET(bus, BUS_TAG);
     bus->loop = loop;

@@ -78,7 +78,8 @@ struct bus {
     struct list_link failed;
     size_t calls; /* in both */
     struct timer *deadline;
-    bool late; /* the deadline passed; one turn more to read */
+    uint64_t read_ns; /* when bytes came last */
+    bool late;        /* the deadline passed; one turn more to read */
     struct timer *deliver;
     char down_why[BUS_WHY];
 

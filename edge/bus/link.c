@@ -58,6 +58,15 @@ on_up(void *arg)
 }
 
 static void
+on_heard(void *arg)
+{
+    struct link *link = arg;
+
+    if (link->events.heard != NULL)
+        link->events.heard(link->events.arg);
+}
+
+static void
 on_reply(void *arg, const redisReply *reply)
 {
     struct link *link = arg;
@@ -81,8 +90,11 @@ attempt(void *arg)
         .attempt = link->attempts++,
         .connect_timeout_ms = link->options.connect_timeout_ms,
     };
-    struct wire_events events = {
-        .up = on_up, .reply = on_reply, .down = on_down, .arg = link};
+    struct wire_events events = {.up = on_up,
+                                 .heard = on_heard,
+                                 .reply = on_reply,
+                                 .down = on_down,
+                                 .arg = link};
 
     link->wire = wire_open(link->loop, &options, &events);
 }

@@ -152,6 +152,8 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         fail(wire, ERR_RESET);
         return;
     }
+    if (wire->events.heard != NULL)
+        wire->events.heard(wire->events.arg);
     if (redisReaderFeed(wire->reader, buf->base, (size_t)got) != REDIS_OK) {
         snprintf(wire->why, sizeof(wire->why), "no memory for a reply");
         fail(wire, ERR_NOMEM);

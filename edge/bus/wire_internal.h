@@ -28,9 +28,11 @@ struct wire_options {
 };
 
 /* None is called from inside wire_open or wire_send. After `down`, which comes
- * once, there is nothing but wire_close; each may call wire_close. */
+ * once, there is nothing but wire_close; the others may call wire_close. */
 struct wire_events {
     void (*up)(void *arg);
+    /* Bytes came, of whatever. May be NULL. Must not close. */
+    void (*heard)(void *arg);
     void (*reply)(void *arg, const redisReply *reply);
     void (*down)(void *arg, enum err err, const char *why);
     void *arg;

@@ -18,7 +18,8 @@
 #include "cluster/stream.h"
 
 #define STREAMS_TAG 0x53545253u
-#define STREAM_BATCH 1000 /* entries of one sync */
+#define STREAM_BATCH 1000 /* entries of one sync, at most */
+#define STREAM_BATCH_MIN 16
 
 struct leases;
 struct stream_row;
@@ -54,6 +55,7 @@ struct stream {
 
     struct bus_call *sync;
     struct bus_id sync_from; /* the cursor when it was sent */
+    unsigned batch;          /* how many entries a sync asks for */
     uint64_t sync_sent_ns;
     bool again; /* something does not fit: sync once more */
     struct timer *poll;

@@ -186,7 +186,7 @@ take_entries(struct stream *stream, const struct bus_sync *sync)
             raise[reason] = true;
     }
     /* All was read, and yet the end was not reached. */
-    if (sync->count < STREAM_BATCH && id_before(stream->cursor, sync->last)) {
+    if (sync->count < stream->batch && id_before(stream->cursor, sync->last)) {
         stream->cursor = sync->last;
         raise[FLOOR_HOLE] = true;
     }
@@ -194,6 +194,18 @@ take_entries(struct stream *stream, const struct bus_sync *sync)
         if (raise[i])
             raise_floor(stream, (enum floor_reason)i);
     }
+}
+
+/* What was too much for the link in one piece is asked for in smaller ones. */
+static unsigned
+next_batch(unsigned batch, enum err err)
+{
+    if (err == ERR_REFUSED)
+        return batch; /* it was not even asked */
+    batch = err == ERR_OK ? batch * 2 : batch / 2;
+    if (batch < STREAM_BATCH_MIN)
+        return STREAM_BATCH_MIN;
+    return batch < STREAM_BATCH ? batch : STREAM_BATCH;
 }
 
 static void
@@ -206,6 +218,7 @@ on_sync(void *arg, enum err err, const char *why, const struct bus_sync *sync)
     stream->sync = NULL;
     stream->again = false;
     if (err != ERR_OK) {
+        stream->batch = next_batch(stream->batch, err);
         if (again && bus_connected(stream->bus))
             stream_sync(stream);
         else
@@ -223,10 +236,11 @@ on_sync(void *arg, enum err err, const char *why, const struct bus_sync *sync)
     if (stream->last_n < sync->last.n)
         stream->last_n = sync->last.n;
     stream->synced_ns = stream->sync_sent_ns;
-    again = again || stream->again;
+    again = again || stream->again || sync->count >= stream->batch;
     stream->again = false;
+    stream->batch = next_batch(stream->batch, ERR_OK);
     took(stream);
-    if (again || sync->count >= STREAM_BATCH)
+    if (again)
         stream_sync(stream);
     else
         timer_start(stream->poll, stream->streams->poll_ms);
@@ -243,7 +257,7 @@ stream_sync(struct stream *stream)
     stream->sync_from = stream->cursor;
     stream->sync_sent_ns = clock_boot_ns();
     stream->sync = bus_sync(stream->bus, stream->cursor,
-                            stream->met ? STREAM_BATCH : 0, on_sync, stream);
+                            stream->met ? stream->batch : 0, on_sync, stream);
 }
 
 static void
@@ -289,6 +303,7 @@ stream_start(struct stream *stream, const struct bus_options *options)
                                 .acked = on_ack,
                                 .arg = stream};
 
+    stream->batch = STREAM_BATCH;
     stream->poll = timer_new(stream->streams->control, on_poll, stream);
     list_init(&stream->waits);
     lease_start(stream);

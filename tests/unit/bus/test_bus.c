@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <pthread.h>
 
 #include "base/check.h"
 #include "bus/bus.h"
+#include "bus/script_internal.h"
 #include "redis_server.h"
 
 #define PATIENCE_MS 10000
@@ -354,6 +356,108 @@ stands_still(void **state)
     redis_server_free(&server);
 }
 
+/* Says its text bit by bit to whoever connects; and then, if it never ends,
+ * something more, for ever. */
+struct trickler {
+    int fd;
+    const char *text;
+    bool never_ends;
+};
+
+struct listener {
+    int fd;
+    size_t at;
+};
+
+/* False when it is gone. */
+static bool
+say_bit(const struct trickler *trickler, struct listener *to)
+{
+    size_t left = strlen(trickler->text) - to->at;
+    size_t bit = left < 16 ? left : 16;
+    char drain[4096];
+    const char *text = trickler->text + to->at;
+
+    if (recv(to->fd, drain, sizeof(drain), MSG_DONTWAIT) == 0)
+        return false;
+    if (left == 0 && !trickler->never_ends)
+        return true;
+    to->at += bit;
+    return send(to->fd, left > 0 ? text : "x", left > 0 ? bit : 1,
+                MSG_NOSIGNAL) > 0;
+}
+
+static void *
+trickle(void *arg)
+{
+    struct trickler *trickler = arg;
+    struct listener to[8];
+    size_t count = 0;
+    bool open = true;
+
+    while (open || count > 0) {
+        struct pollfd poll_fd = {.fd = trickler->fd, .events = POLLIN};
+
+        if (open && count < ARRAY_LEN(to) && poll(&poll_fd, 1, 20) > 0) {
+            to[count] = (struct listener){accept(trickler->fd, NULL, NULL), 0};
+            open = to[count].fd >= 0;
+            count += open;
+            continue;
+        }
+        for (size_t i = count; i > 0; i--) {
+            if (open && say_bit(trickler, &to[i - 1]))
+                continue;
+            close(to[i - 1].fd);
+            to[i - 1] = to[--count];
+        }
+    }
+    return NULL;
+}
+
+static void
+with_trickler(struct trickler *trickler, uint64_t timeout_ms, unsigned *what)
+{
+    unsigned port;
+    pthread_t thread;
+
+    trickler->fd = free_port(&port);
+    assert_int_equal(pthread_create(&thread, NULL, trickle, trickler), 0);
+    open_bus(port, timeout_ms);
+    wait_for(what, 1);
+    close_bus();
+    shutdown(trickler->fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(trickler->fd);
+}
+
+/* Answers that take longer than the timeout, but do come. */
+static void
+is_slow(void **state)
+{
+    static const char line[] =
+        "$40\r\n0123456789abcdef0123456789abcdef01234567\r\n";
+    char text[SCRIPT_COUNT * sizeof(line)] = "";
+
+    (void)state;
+    for (size_t i = 0; i < SCRIPT_COUNT; i++)
+        strcat(text, line);
+    struct trickler trickler = {.text = text};
+
+    with_trickler(&trickler, 100, &told.up);
+    assert_int_equal(told.down, 0);
+}
+
+/* One that only keeps us waiting. */
+static void
+has_no_end(void **state)
+{
+    struct trickler trickler = {.text = "$100000\r\n", .never_ends = true};
+
+    (void)state;
+    with_trickler(&trickler, 60, &told.down);
+    assert_int_equal(told.up, 0);
+}
+
 struct talker {
     int fd;
     const char *text;
@@ -426,6 +530,7 @@ main(void)
         cmocka_unit_test(talks),        cmocka_unit_test(announces),
         cmocka_unit_test(nobody_there), cmocka_unit_test(never_answers),
         cmocka_unit_test(stands_still), cmocka_unit_test(nonsense),
+        cmocka_unit_test(is_slow),      cmocka_unit_test(has_no_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
