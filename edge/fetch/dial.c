@@ -160,14 +160,19 @@ note_address(struct fetch *fetch, int fd)
     upstream->address_until = now_ms(fetch) + ADDRESS_MS;
 }
 
-/* NULL, with the reason noted: there was no descriptor left for it. */
+/* NULL, with the reason noted. While others connect, libcurl looks whether
+ * those it holds still stand, and closes those that do not. */
 static struct channel *
 take_over(const struct dial *dial)
 {
     curl_socket_t fd = -1;
 
     curl_easy_getinfo(dial->easy, CURLINFO_ACTIVESOCKET, &fd);
-    CHECK(fd >= 0);
+    if (fd < 0) {
+        fetch_fail(dial->fetch, ERR_RESET, "connection_terminated",
+                   "the server closed the connection as soon as it was made");
+        return NULL;
+    }
     note_address(dial->fetch, fd);
     fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (fd >= 0)

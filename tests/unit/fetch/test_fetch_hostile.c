@@ -307,6 +307,70 @@ test_address_gone(void **state)
     server_stop(&server);
 }
 
+/* What makes libcurl throw a new connection away before we have seen it: it is
+ * closed by the server while the loop stands still, for longer than libcurl
+ * takes to look for such ones, and another fetch begins before its turn. */
+struct standstill {
+    struct post post;
+    struct client client;
+    struct client other;
+    struct fetch_request request;
+    struct timer *halt;
+};
+
+static void
+begin_other(struct post *post)
+{
+    struct standstill *still = CONTAINER_OF(post, struct standstill, post);
+
+    start(&still->other, &still->request);
+}
+
+static void
+stand_still(void *arg)
+{
+    (void)arg;
+    usleep(1100 * 1000);
+}
+
+static void
+begin_first(void *arg)
+{
+    struct standstill *still = arg;
+
+    still->post.fn = begin_other;
+    loop_post(still->client.loop, &still->post);
+    start(&still->client, &still->request);
+    timer_start(still->halt, 0);
+}
+
+static void
+test_closed_at_once(void **state)
+{
+    static const struct script scripts[1] = {{{"x"}}};
+    struct standstill still = {0};
+    struct server server;
+
+    (void)state;
+    server_start(&server, scripts, 1);
+    client_open(&still.client);
+    still.other =
+        (struct client){.loop = still.client.loop, .pool = still.client.pool};
+    still.request = request_to(&server, "POST");
+    struct timer *first = timer_new(still.client.loop, begin_first, &still);
+    still.halt = timer_new(still.client.loop, stand_still, NULL);
+
+    timer_start(first, 0);
+    while (!still.client.done || !still.other.done)
+        loop_run(still.client.loop);
+    assert_int_equal(still.client.result.err, ERR_RESET);
+    assert_string_equal(still.client.proxy_error, "connection_terminated");
+    timer_free(&first);
+    timer_free(&still.halt);
+    client_close(&still.client);
+    server_stop(&server);
+}
+
 int
 main(void)
 {
@@ -316,6 +380,7 @@ main(void)
         cmocka_unit_test(test_refusal_stalls),
         cmocka_unit_test(test_pause_lasts),
         cmocka_unit_test(test_address_gone),
+        cmocka_unit_test(test_closed_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
