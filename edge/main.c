@@ -95,6 +95,7 @@ reload(struct edge *edge)
     }
     conf_problems_fini(&problems);
     store_resize(edge->store, conf->memory_bytes, conf->max_object_bytes);
+    streams_configure(edge->streams, conf);
     engine_configure(edge->engine, conf);
     if (edge->admin != NULL)
         admin_configure(edge->admin, conf);
@@ -169,6 +170,7 @@ static void
 set_up_process(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write that fails says so itself */
     secret_init();
 }
 

@@ -111,6 +111,20 @@ free_node(struct grace_defer *defer)
     free(CONTAINER_OF(defer, struct inval_node, u.defer));
 }
 
+/* What is held is barred as long as it was, and with it all else. */
+static void
+leave_held(struct inval *inval, const struct inval_marks *marks)
+{
+    uint32_t held = atomic_load_explicit(&marks->held, memory_order_relaxed);
+    uint64_t local = atomic_load_explicit(&marks->local, memory_order_relaxed);
+
+    if (held == 0)
+        return;
+    if (local > atomic_load_explicit(&inval->all.local, memory_order_relaxed))
+        atomic_store_explicit(&inval->all.local, local, memory_order_release);
+    atomic_fetch_add_explicit(&inval->all.held, held, memory_order_release);
+}
+
 static void
 drop_oldest(struct inval *inval)
 {
@@ -123,6 +137,7 @@ drop_oldest(struct inval *inval)
 
     if (hard > atomic_load_explicit(&inval->all.hard, memory_order_relaxed))
         atomic_store_explicit(&inval->all.hard, hard, memory_order_release);
+    leave_held(inval, &node->marks);
     list_remove(&node->u.by_age);
     CHECK(table_remove(inval->table, &node->node));
     length_unused(inval, node->length);
@@ -186,20 +201,47 @@ get_node(struct inval *inval, struct hash128 key, uint32_t length)
     return node;
 }
 
+/* Whose an entry is. */
+enum owner {
+    OWNER_SITE,  /* everybody hears of it */
+    OWNER_LOCAL, /* only this node knows */
+    OWNER_HELD   /* only this node, until it is published */
+};
+
+/* After the mark of what makes up for it, so that no copy slips through between
+ * the two. */
 static void
-set_mark(struct inval_marks *marks, bool *local_hard,
-         const struct inval_entry *entry, bool local, uint64_t seq)
+forget_local(struct inval_marks *marks)
+{
+    if (!marks->plain &&
+        atomic_load_explicit(&marks->held, memory_order_relaxed) == 0)
+        atomic_store_explicit(&marks->local, 0, memory_order_release);
+}
+
+static void
+set_mark(struct inval_marks *marks, const struct inval_entry *entry,
+         enum owner owner, uint64_t seq)
 {
     atomic_store_explicit(entry->soft ? &marks->soft : &marks->hard, seq,
                           memory_order_release);
-    if (local) {
-        *local_hard = *local_hard || !entry->soft;
+    switch (owner) {
+    case OWNER_HELD:
+        atomic_fetch_add_explicit(&marks->held, 1, memory_order_release);
         atomic_store_explicit(&marks->local, seq, memory_order_release);
-    } else if (!entry->soft || !*local_hard) {
-        /* Now everybody knows what only we knew. After the mark above, so that
-         * no copy slips through between the two. */
-        *local_hard = false;
-        atomic_store_explicit(&marks->local, 0, memory_order_release);
+        break;
+    case OWNER_LOCAL:
+        marks->plain = true;
+        marks->plain_hard = marks->plain_hard || !entry->soft;
+        atomic_store_explicit(&marks->local, seq, memory_order_release);
+        break;
+    case OWNER_SITE:
+        /* Now everybody knows what only we knew. */
+        if (!entry->soft || !marks->plain_hard) {
+            marks->plain = false;
+            marks->plain_hard = false;
+            forget_local(marks);
+        }
+        break;
     }
 }
 
@@ -238,13 +280,13 @@ key_of(struct inval *inval, const struct inval_entry *entry, uint32_t *length)
 
 static void
 mark_key(struct inval *inval, const struct inval_entry *entry,
-         struct hash128 key, uint32_t length, bool local)
+         struct hash128 key, uint32_t length, enum owner owner)
 {
     struct inval_node *node = get_node(inval, key, length);
     bool fresh = node->seq == 0;
 
     node->seq = inval->next;
-    set_mark(&node->marks, &node->local_hard, entry, local, inval->next);
+    set_mark(&node->marks, entry, owner, inval->next);
     atomic_fetch_add_explicit(&node->count, 1, memory_order_release);
     list_push_back(&inval->by_age, &node->u.by_age);
     if (!fresh)
@@ -260,8 +302,9 @@ room_for_one(struct inval *inval)
         make_room(inval);
 }
 
-static void
-apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
+static struct hash128
+apply_key(struct inval *inval, const struct inval_entry *entry,
+          enum owner owner)
 {
     uint32_t length;
 
@@ -270,7 +313,8 @@ apply_key(struct inval *inval, const struct inval_entry *entry, bool local)
     room_for_one(inval);
     struct hash128 key = key_of(inval, entry, &length);
 
-    mark_key(inval, entry, key, length, local);
+    mark_key(inval, entry, key, length, owner);
+    return key;
 }
 
 /* The entry is about some queries of one path. */
@@ -282,12 +326,15 @@ within_path(const struct inval_entry *entry)
             span_find(entry->value, '?', 0) < entry->value.len);
 }
 
-static void
-apply_path(struct inval *inval, const struct inval_entry *entry, bool local)
+static struct hash128
+apply_path(struct inval *inval, const struct inval_entry *entry,
+           enum owner owner)
 {
+    struct hash128 key = inval_path_key(entry_host_key(entry), entry->value);
+
     room_for_one(inval);
-    mark_key(inval, entry, inval_path_key(entry_host_key(entry), entry->value),
-             0, local);
+    mark_key(inval, entry, key, 0, owner);
+    return key;
 }
 
 void
@@ -297,27 +344,77 @@ inval_keep_paths(struct inval *inval)
     inval->paths = true;
 }
 
+/* Under the next number; says under which keys. */
+static void
+apply(struct inval *inval, const struct inval_entry *entry, enum owner owner,
+      struct inval_hold *where)
+{
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    where->count = 0;
+    inval->next++;
+    inval->changed = true;
+    if (entry->kind == INVAL_ALL)
+        set_mark(&inval->all, entry, owner, inval->next);
+    else
+        where->keys[where->count++] = apply_key(inval, entry, owner);
+    if (inval->paths && within_path(entry))
+        where->keys[where->count++] = apply_path(inval, entry, owner);
+    atomic_store_explicit(&inval->newest, inval->next, memory_order_release);
+    counter_add(COUNTER_INVAL_APPLIED, 1);
+}
+
 void
 inval_apply(struct inval *inval, const struct inval_entry *entry, size_t site,
             uint64_t n)
 {
-    TAG_CHECK(inval, INVAL_TAG_VALUE);
-    inval->next++;
-    inval->changed = true;
-    if (entry->kind == INVAL_ALL)
-        set_mark(&inval->all, &inval->all_local_hard, entry,
-                 site == INVAL_LOCAL, inval->next);
-    else
-        apply_key(inval, entry, site == INVAL_LOCAL);
-    if (inval->paths && within_path(entry))
-        apply_path(inval, entry, site == INVAL_LOCAL);
-    atomic_store_explicit(&inval->newest, inval->next, memory_order_release);
-    counter_add(COUNTER_INVAL_APPLIED, 1);
-    if (site == INVAL_LOCAL)
+    struct inval_hold where;
+
+    if (site == INVAL_LOCAL) {
+        apply(inval, entry, OWNER_LOCAL, &where);
         return;
+    }
+    apply(inval, entry, OWNER_SITE, &where);
     CHECK(site < inval->site_count && inval->sites[site].met);
     inval->sites[site].n = n;
     inval_ring_put(inval->sites[site].ring, n, inval->next);
+}
+
+/* ---- what is held ---- */
+
+void
+inval_hold(struct inval *inval, const struct inval_entry *entry,
+           struct inval_hold *hold)
+{
+    apply(inval, entry, OWNER_HELD, hold);
+    atomic_fetch_add_explicit(&inval->holds, hold->count > 0 ? hold->count : 1,
+                              memory_order_release);
+}
+
+static void
+release(struct inval *inval, struct inval_marks *marks)
+{
+    CHECK(atomic_fetch_sub_explicit(&marks->held, 1, memory_order_relaxed) > 0);
+    atomic_fetch_sub_explicit(&inval->holds, 1, memory_order_release);
+    forget_local(marks);
+}
+
+/* A node that was dropped has left what it held to all (drop_oldest): should
+ * another be there by now, it is as good to let that go first, since as long as
+ * all hold anything, so does it. */
+void
+inval_release(struct inval *inval, const struct inval_hold *hold)
+{
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    if (hold->count == 0)
+        release(inval, &inval->all);
+    for (unsigned i = 0; i < hold->count; i++) {
+        struct inval_node *node = inval_lookup(inval, hold->keys[i]);
+        bool own =
+            node != NULL &&
+            atomic_load_explicit(&node->marks.held, memory_order_relaxed) > 0;
+
+        release(inval, own ? &node->marks : &inval->all);
+    }
 }
 
 void

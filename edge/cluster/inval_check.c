@@ -116,6 +116,8 @@ take(const struct inval_marks *marks, struct inval_found *found)
         found->soft = soft;
     if (local > found->local)
         found->local = local;
+    if (atomic_load_explicit(&marks->held, memory_order_acquire) > 0)
+        found->held = true;
 }
 
 static void
@@ -127,13 +129,12 @@ take_key(struct inval *inval, struct hash128 key, struct inval_found *found)
         take(&node->marks, found);
 }
 
-/* All that matches but the entries for the very URL. */
+/* All that matches but the entries for the very URL. What counts for all comes
+ * last: what is dropped meanwhile has left its marks there. */
 static void
 find_but_url(struct inval *inval, const struct inval_subject *subject,
              struct hash128 host, struct inval_found *found)
 {
-    *found = (struct inval_found){0};
-    take(&inval->all, found);
     take_key(inval, host, found);
     const struct inval_lengths *lengths =
         atomic_load_explicit(&inval->lengths, memory_order_acquire);
@@ -147,6 +148,7 @@ find_but_url(struct inval *inval, const struct inval_subject *subject,
     }
     for (size_t i = 0; i < subject->tag_count; i++)
         take_key(inval, subject->tags[i], found);
+    take(&inval->all, found);
 }
 
 void
@@ -156,8 +158,21 @@ inval_find(struct inval *inval, const struct inval_subject *subject,
     struct hash128 host = inval_host_key(subject->host);
 
     grace_enter();
-    find_but_url(inval, subject, host, found);
+    *found = (struct inval_found){0};
     take_key(inval, inval_value_key(host, INVAL_URL, subject->path), found);
+    find_but_url(inval, subject, host, found);
+}
+
+bool
+inval_barred(struct inval *inval, const struct inval_subject *subject)
+{
+    struct inval_found found;
+
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    if (atomic_load_explicit(&inval->holds, memory_order_acquire) == 0)
+        return false;
+    inval_find(inval, subject, &found);
+    return found.held;
 }
 
 uint64_t
@@ -223,7 +238,7 @@ inval_own_end(struct inval *inval, const struct inval_subject *subject,
               uint64_t position, const struct inval_own *own, uint32_t count)
 {
     struct hash128 host = inval_host_key(subject->host);
-    struct inval_found found;
+    struct inval_found found = {0};
     /* First: what comes from here on has a later number. */
     uint64_t seq = inval_seq(inval);
 

@@ -10,6 +10,9 @@
  *     `all.hard`, too.
  *  4. The snapshot's vector has exactly the entries up to the snapshot's seq.
  *  5. by_age is ordered by node->seq, the largest of the node's marks.
+ *  6. While anything is held, the marks of what it matches have `held` over 0
+ *     and a `local` that is not 0: the node's own, or, once that was dropped,
+ *     those of `all`. `held` in all marks together is `holds`.
  */
 #ifndef CLUSTER_INVAL_INTERNAL_H
 #define CLUSTER_INVAL_INTERNAL_H
@@ -32,6 +35,9 @@ struct inval_marks {
     _Atomic uint64_t hard;
     _Atomic uint64_t soft;
     _Atomic uint64_t local; /* the last one that only this node knows */
+    _Atomic uint32_t held;  /* of those, how many are kept to be published */
+    bool plain;             /* the control thread's: one is not kept ... */
+    bool plain_hard;        /* ... and one of those is hard */
 };
 
 struct inval_node {
@@ -41,7 +47,6 @@ struct inval_node {
     _Atomic uint32_t count; /* of entries; wraps. After the mark of each */
     uint64_t seq;           /* these: the control thread only */
     uint32_t length;        /* of a prefix; else 0 */
-    bool local_hard;
     union {
         struct list_link by_age;  /* while in the table */
         struct grace_defer defer; /* after it */
@@ -86,16 +91,16 @@ struct inval {
     _Atomic uint64_t seq;
     _Atomic uint64_t floor;
     _Atomic uint64_t newest; /* entry, of any kind */
+    _Atomic size_t holds;
     struct inval_marks all;
     struct table *table;
     _Atomic(struct inval_lengths *) lengths;
     _Atomic(struct inval_view *) view;
 
     /* The control thread only. */
-    uint64_t next; /* the last number given */
-    bool changed;  /* since the last publish */
-    bool paths;    /* those of URLs are kept as well */
-    bool all_local_hard;
+    uint64_t next;    /* the last number given */
+    bool changed;     /* since the last publish */
+    bool paths;       /* those of URLs are kept as well */
     uint64_t told_ns; /* when the log last had an overflow; 0: never */
     size_t nodes_max;
     size_t nodes;
@@ -111,6 +116,7 @@ struct inval_found {
     uint64_t hard;
     uint64_t soft;
     uint64_t local;
+    bool held;
 };
 void inval_find(struct inval *inval, const struct inval_subject *subject,
                 struct inval_found *found);

@@ -11,6 +11,7 @@ struct leases {
     struct {
         _Atomic uint64_t sent_ns;
         _Atomic uint64_t until_ns; /* 0: none */
+        _Atomic uint64_t heard_ns; /* reachable until then */
     } sites[LEASE_SITES];
 };
 
@@ -37,6 +38,27 @@ leases_held(const struct leases *leases, lease_sites sites, uint64_t now_ns)
             return false;
     }
     return true;
+}
+
+bool
+leases_reachable(const struct leases *leases, lease_sites sites,
+                 uint64_t now_ns)
+{
+    for (size_t i = 0; i < LEASE_SITES; i++) {
+        if ((sites == 0 || (sites >> i & 1) != 0) &&
+            atomic_load_explicit(&leases->sites[i].heard_ns,
+                                 memory_order_relaxed) > now_ns)
+            return true;
+    }
+    return false;
+}
+
+void
+leases_heard(struct leases *leases, size_t site, uint64_t until_ns)
+{
+    CHECK(site < LEASE_SITES);
+    atomic_store_explicit(&leases->sites[site].heard_ns, until_ns,
+                          memory_order_relaxed);
 }
 
 uint64_t

@@ -19,12 +19,16 @@
 #include "outbox_internal.h"
 
 #define FILE_NAME "outbox"
-/* Written anew at start; and cut to nothing beyond this, once nothing is left
- * in it. */
-#define CUT_BYTES ((size_t)1024 * 1024)
+/* Written anew at start; and whenever it has grown to this, and to so many
+ * times what is left in it. */
+#define ANEW_BYTES ((size_t)1024 * 1024)
+#define ANEW_TIMES 4
+
+#define BUCKETS 4096
 
 struct item {
     struct list_link link; /* outbox->items, by id */
+    struct item *next;     /* of its bucket */
     struct outbox_entry entry;
     bool durable;
     outbox_fn fn; /* NULL: told */
@@ -45,10 +49,11 @@ struct outbox {
     int fd;
     uint64_t last_id;
     struct list_link items;
+    struct item *buckets[BUCKETS]; /* the same, by the id's last bits */
     size_t count;
     uint64_t size; /* of the file */
-    uint64_t head; /* of its first line */
-    bool cut;      /* the group is: cut the file to that */
+    uint64_t anew; /* the size at which it is to be written anew */
+    bool whole;    /* the group is all of it, for a new file */
     struct buf next;
     uint64_t next_id; /* the last one in `next` */
     struct buf group;
@@ -61,9 +66,20 @@ struct outbox {
 
 /* ---- items ---- */
 
+static struct item **
+bucket(struct outbox *outbox, uint64_t id)
+{
+    return &outbox->buckets[id % BUCKETS];
+}
+
 static void
 item_free(struct outbox *outbox, struct item *item)
 {
+    struct item **at = bucket(outbox, item->entry.id);
+
+    while (*at != item)
+        at = &(*at)->next;
+    *at = item->next;
     list_remove(&item->link);
     outbox->count--;
     free(item->entry.purge.host);
@@ -74,13 +90,19 @@ item_free(struct outbox *outbox, struct item *item)
 static struct item *
 find(const struct outbox *outbox, uint64_t id)
 {
-    struct item *item;
+    struct item *item = outbox->buckets[id % BUCKETS];
 
-    list_for_each (item, &outbox->items, link) {
-        if (item->entry.id == id)
-            return item;
-    }
-    return NULL;
+    while (item != NULL && item->entry.id != id)
+        item = item->next;
+    return item;
+}
+
+struct outbox_entry *
+outbox_find(struct outbox *outbox, uint64_t id)
+{
+    struct item *item = find(outbox, id);
+
+    return item != NULL ? &item->entry : NULL;
 }
 
 static struct item *
@@ -90,18 +112,23 @@ add_item(struct outbox *outbox, const struct outbox_entry *entry)
 
     item->entry = *entry;
     list_push_back(&outbox->items, &item->link);
+    item->next = *bucket(outbox, entry->id);
+    *bucket(outbox, entry->id) = item;
     outbox->count++;
     if (entry->id > outbox->last_id)
         outbox->last_id = entry->id;
     return item;
 }
 
-const struct outbox_entry *
+struct outbox_entry *
 outbox_next(const struct outbox *outbox, uint64_t after)
 {
-    struct item *item;
+    struct item *item = find(outbox, after);
+    struct list_link *link =
+        item != NULL ? item->link.next : outbox->items.next;
 
-    list_for_each (item, &outbox->items, link) {
+    for (; link != &outbox->items; link = link->next) {
+        item = CONTAINER_OF(link, struct item, link);
         if (item->durable && item->entry.id > after)
             return &item->entry;
     }
@@ -138,6 +165,48 @@ write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+/* So that the rename lasts. */
+static void
+sync_folder(const char *path)
+{
+    char *folder = mem_strndup(path, strlen(path) - strlen(FILE_NAME));
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+/* The file anew: written beside it, then renamed. 0, or errno, and nothing has
+ * changed. */
+static int
+replace(struct outbox *outbox, struct span text)
+{
+    char *beside = mem_printf("%s.new", outbox->path);
+    int fd =
+        open(beside, O_CREAT | O_TRUNC | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    int failed = fd < 0 ? errno : 0;
+
+    if (failed == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
+        failed = errno;
+    if (failed == 0)
+        failed = write_all(fd, text.ptr, text.len);
+    if (failed == 0 &&
+        (fdatasync(fd) != 0 || rename(beside, outbox->path) != 0))
+        failed = errno;
+    if (failed == 0) {
+        close(outbox->fd);
+        outbox->fd = fd;
+        sync_folder(outbox->path);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    free(beside);
+    return failed;
+}
+
 /* On the pool's thread. What was written in part is taken back. */
 static void
 write_group(uv_work_t *work)
@@ -145,9 +214,8 @@ write_group(uv_work_t *work)
     struct outbox *outbox = work->data;
     const struct buf *group = &outbox->group;
 
-    if (outbox->cut) {
-        outbox->failed =
-            ftruncate(outbox->fd, (off_t)outbox->head) == 0 ? 0 : errno;
+    if (outbox->whole) {
+        outbox->failed = replace(outbox, buf_span(group));
         return;
     }
     outbox->failed = write_all(outbox->fd, group->data, group->len);
@@ -158,27 +226,74 @@ write_group(uv_work_t *work)
             strerror(errno));
 }
 
+/* Those that are not durable yet are the last ones. */
+static struct list_link *
+first_of_group(struct outbox *outbox)
+{
+    struct list_link *link = outbox->items.prev;
+
+    while (link != &outbox->items &&
+           !CONTAINER_OF(link, struct item, link)->durable)
+        link = link->prev;
+    return link->next;
+}
+
 static void
 tell(struct outbox *outbox, enum err err)
 {
-    struct item *item, *next;
+    struct list_link *link = first_of_group(outbox), *next;
 
-    list_for_each_safe (item, next, &outbox->items, link) {
+    for (; link != &outbox->items; link = next) {
+        struct item *item = CONTAINER_OF(link, struct item, link);
         outbox_fn fn = item->fn;
         void *arg = item->arg;
         uint64_t id = item->entry.id;
 
+        next = link->next;
         if (id > outbox->group_id)
             break;
-        if (item->durable || fn == NULL)
-            continue;
         item->fn = NULL;
         item->durable = err == ERR_OK;
         if (err != ERR_OK)
             item_free(outbox, item);
-        if (!outbox->closing)
+        if (fn != NULL && !outbox->closing)
             fn(arg, err, id);
     }
+}
+
+/* All that is in the outbox, as a file; and the last id ever given, which must
+ * not come again: it is in the key by which an entry is published once. */
+static void
+print_all(const struct outbox *outbox, struct buf *out)
+{
+    struct outbox_record record = {.line = OUTBOX_LINE_NAME};
+    struct item *item;
+
+    memcpy(record.name, outbox->name, sizeof(record.name));
+    outbox_print(&record, out);
+    record.line = OUTBOX_LINE_ADD;
+    list_for_each (item, &outbox->items, link) {
+        record.entry = item->entry;
+        outbox_print(&record, out);
+    }
+    record.line = OUTBOX_LINE_DONE;
+    record.entry.id = outbox->last_id;
+    if (outbox->last_id > 0 &&
+        (outbox->count == 0 ||
+         list_last(&outbox->items, struct item, link)->entry.id <
+             outbox->last_id))
+        outbox_print(&record, out);
+}
+
+static void
+size_is(struct outbox *outbox, uint64_t size, bool anew)
+{
+    outbox->size = size;
+    if (!anew)
+        return;
+    outbox->anew = size * ANEW_TIMES;
+    if (outbox->anew < ANEW_BYTES)
+        outbox->anew = ANEW_BYTES;
 }
 
 static void write_next(struct outbox *outbox);
@@ -191,12 +306,13 @@ on_written(uv_work_t *work, int status)
     (void)status;
     outbox->writing = false;
     if (outbox->failed == 0)
-        outbox->size =
-            outbox->cut ? outbox->head : outbox->size + outbox->group.len;
+        size_is(outbox, outbox->group.len + (outbox->whole ? 0 : outbox->size),
+                outbox->whole);
     else
         LOG(LOG_ERROR,
             "the outbox \"%s\" cannot be written: %s; purges that reach no "
-            "Redis are lost with this node: make room, or correct `state_dir`",
+            "Redis are lost with this node, and writes on routes that publish "
+            "are refused: make room, or correct `state_dir`",
             outbox->path, strerror(outbox->failed));
     buf_clear(&outbox->group);
     tell(outbox, outbox->failed == 0 ? ERR_OK : ERR_IO);
@@ -213,7 +329,11 @@ write_next(struct outbox *outbox)
     outbox->group = outbox->next;
     outbox->group_id = outbox->next_id;
     outbox->next = empty;
-    outbox->cut = outbox->count == 0 && outbox->size > CUT_BYTES;
+    outbox->whole = outbox->size >= outbox->anew;
+    if (outbox->whole) {
+        buf_clear(&outbox->group);
+        print_all(outbox, &outbox->group);
+    }
     outbox->writing = true;
     outbox->work.data = outbox;
     CHECK(uv_queue_work(loop_uv(outbox->loop), &outbox->work, write_group,
@@ -239,6 +359,8 @@ outbox_add(struct outbox *outbox, enum outbox_kind kind,
     };
     struct purge *copy = &record.entry.purge;
 
+    if (outbox->count >= OUTBOX_MAX)
+        return 0;
     copy->host = mem_strdup(purge->host != NULL ? purge->host : "");
     copy->value = mem_strdup(purge->value != NULL ? purge->value : "");
     copy->once = NULL;
@@ -279,6 +401,8 @@ take_record(struct outbox *outbox, const struct outbox_record *record)
         item->entry.inherited = true;
         break;
     case OUTBOX_LINE_DONE:
+        if (record->entry.id > outbox->last_id)
+            outbox->last_id = record->entry.id;
         item = find(outbox, record->entry.id);
         if (item != NULL)
             item_free(outbox, item);
@@ -334,56 +458,6 @@ read_file(struct outbox *outbox, struct buf *text)
     return n == 0;
 }
 
-/* So that the rename lasts. */
-static void
-sync_folder(const char *path)
-{
-    char *folder = mem_strndup(path, strlen(path) - strlen(FILE_NAME));
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(folder);
-}
-
-/* The file anew, with what is left in it: written beside it, then renamed. */
-static bool
-compact(struct outbox *outbox)
-{
-    char *beside = mem_printf("%s.new", outbox->path);
-    struct outbox_record record = {.line = OUTBOX_LINE_NAME};
-    struct buf text = {0};
-    struct item *item;
-    int fd =
-        open(beside, O_CREAT | O_TRUNC | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
-
-    memcpy(record.name, outbox->name, sizeof(record.name));
-    outbox_print(&record, &text);
-    outbox->head = text.len;
-    list_for_each (item, &outbox->items, link) {
-        record.line = OUTBOX_LINE_ADD;
-        record.entry = item->entry;
-        outbox_print(&record, &text);
-    }
-    bool good = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-                write_all(fd, text.data, text.len) == 0 && fdatasync(fd) == 0 &&
-                rename(beside, outbox->path) == 0;
-
-    if (good) {
-        close(outbox->fd);
-        outbox->fd = fd;
-        outbox->size = text.len;
-        sync_folder(outbox->path);
-    } else if (fd >= 0) {
-        close(fd);
-    }
-    buf_fini(&text);
-    free(beside);
-    return good;
-}
-
 static bool
 begin(struct outbox *outbox)
 {
@@ -405,12 +479,19 @@ begin(struct outbox *outbox)
             "it was written, or a fault of the disk) and are dropped; where "
             "they may have been an invalidation, everything is revalidated",
             outbox->path, bad);
-    buf_fini(&text);
-    if (outbox->name[0] == '\0') {
+    /* Nor must an id whose line is lost. */
+    if (outbox->name[0] == '\0' || bad > 0) {
         secret_random(random, sizeof(random));
         secret_hex(random, sizeof(random), outbox->name);
     }
-    return compact(outbox);
+    buf_clear(&text);
+    print_all(outbox, &text);
+    int failed = replace(outbox, buf_span(&text));
+
+    size_is(outbox, text.len, true);
+    buf_fini(&text);
+    errno = failed;
+    return failed == 0;
 }
 
 struct outbox *
@@ -433,6 +514,15 @@ outbox_open(struct loop *loop, const char *folder, char *why, size_t size)
                  : "correct `state_dir`, or its owner and rights");
     outbox_close(&outbox);
     return NULL;
+}
+
+void
+outbox_silence(struct outbox *outbox)
+{
+    struct list_link *link = outbox->items.next;
+
+    for (; link != &outbox->items; link = link->next)
+        CONTAINER_OF(link, struct item, link)->fn = NULL;
 }
 
 void

@@ -29,11 +29,12 @@ struct job {
     struct stream *stream; /* the one that is asked, or has taken it */
     struct bus_call *publish; /* under way, or NULL */
     struct timer *deadline;   /* of being read back, or NULL */
+    struct inval_hold hold;   /* while it is written to the outbox */
     struct purge_result result;
 };
 
-static struct inval_entry
-entry_of(const struct purge *purge)
+struct inval_entry
+purge_entry(const struct purge *purge)
 {
     return (struct inval_entry){.kind = purge->kind,
                                 .soft = purge->soft,
@@ -44,7 +45,7 @@ entry_of(const struct purge *purge)
 bool
 purge_valid(const struct purge *purge, char *why, size_t size)
 {
-    struct inval_entry entry = entry_of(purge);
+    struct inval_entry entry = purge_entry(purge);
     const char *problem = stream_entry_problem(&entry);
 
     snprintf(why, size, "%s", problem != NULL ? problem : "");
@@ -110,7 +111,7 @@ answer(struct job *job)
 static void
 apply_here(struct job *job)
 {
-    struct inval_entry entry = entry_of(&job->purge);
+    struct inval_entry entry = purge_entry(&job->purge);
 
     if (job->kept == 0) { /* else it was, when it was put there */
         inval_apply(job->streams->inval, &entry, INVAL_LOCAL, 0);
@@ -127,8 +128,12 @@ on_kept(void *arg, enum err err, uint64_t id)
     struct job *job = arg;
 
     (void)id;
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         job->result.outcome = PURGE_KEPT;
+    } else {
+        apply_here(job);
+        inval_release(job->streams->inval, &job->hold);
+    }
     answer(job);
 }
 
@@ -136,13 +141,18 @@ on_kept(void *arg, enum err err, uint64_t id)
 static void
 keep(struct job *job)
 {
-    struct outbox *outbox = job->streams->outbox;
+    struct streams *streams = job->streams;
+    uint64_t id = 0;
 
-    apply_here(job);
-    if (outbox == NULL || job->kept != 0)
+    if (streams->outbox != NULL && job->kept == 0)
+        id = outbox_keep(streams, &job->purge, on_kept, job);
+    if (id == 0) {
+        apply_here(job);
         answer(job);
-    else
-        outbox_add(outbox, OUTBOX_PURGE, &job->purge, on_kept, job);
+        return;
+    }
+    job->result.applied = true;
+    job->hold = outbox_find(streams->outbox, id)->hold;
 }
 
 /* ---- published ---- */
@@ -162,11 +172,29 @@ read_back(const struct job *job)
     return same_history(job) && job->stream->cursor.n >= job->result.n;
 }
 
+/* What the outbox holds stays there until it was read back (O3); in another
+ * history it may be missing, and is published anew. */
+static void
+on_kept_deadline(struct job *job)
+{
+    if (same_history(job) || !job->stream->met) {
+        timer_start(job->deadline, PURGE_APPLY_MS);
+        stream_sync(job->stream);
+        return;
+    }
+    job->result.outcome = PURGE_LOCAL;
+    answer(job);
+}
+
 static void
 on_deadline(void *arg)
 {
     struct job *job = arg;
 
+    if (job->kept != 0) {
+        on_kept_deadline(job);
+        return;
+    }
     snprintf(job->result.why, sizeof(job->result.why),
              same_history(job) || !job->stream->met
                  ? "published, but this node has not read it back within "
@@ -264,7 +292,7 @@ choose(const struct job *job)
 static void
 publish(struct job *job)
 {
-    struct inval_entry entry = entry_of(&job->purge);
+    struct inval_entry entry = purge_entry(&job->purge);
     struct span items[STREAM_ITEMS];
     struct stream *stream = choose(job);
     char time[24];
@@ -333,8 +361,9 @@ purge_kept(struct streams *streams, const struct outbox_entry *entry)
     struct job *job = job_new(streams, &entry->purge);
 
     free(job->purge.once);
-    job->purge.once = mem_printf("outbox/%s/%llu", outbox_name(streams->outbox),
-                                 (unsigned long long)entry->id);
+    job->purge.once =
+        mem_printf("outbox/%s/%llu%s", outbox_name(streams->outbox),
+                   (unsigned long long)entry->id, entry->again ? "/first" : "");
     job->kept = entry->id;
     job->purge.writers = streams->purge_sites;
     on_control(&job->post);

@@ -73,6 +73,7 @@ streams_start(struct loop *control, const struct streams_options *options,
     streams->leases = leases_new();
     streams->generation = options->generation;
     streams->outbox = options->outbox;
+    streams->execution_max_ms = options->execution_max_ms;
     streams->drift_percent =
         options->drift_percent > 0 ? options->drift_percent : DRIFT_PERCENT;
     streams->purge_sites = options->purge_sites;
@@ -80,6 +81,7 @@ streams_start(struct loop *control, const struct streams_options *options,
         options->lease_max_ms > 0 ? options->lease_max_ms : LEASE_LENGTH_MAX_MS;
     name_holder(streams);
     list_init(&streams->jobs);
+    list_init(&streams->intents);
     streams->list =
         mem_zalloc(options->site_count * sizeof(*streams->list) + 1);
     for (size_t i = 0; i < options->site_count; i++)
@@ -108,6 +110,27 @@ read_address(const char *text, struct streams_site *site)
     site->redis_port = (unsigned)port;
 }
 
+/* Of which origin a write was that is found in the outbox is not known. */
+static uint64_t
+execution_max_ms(const struct conf *conf)
+{
+    uint64_t max = 0;
+
+    for (size_t i = 0; i < conf->origin_count; i++) {
+        if (conf->origins[i].execution_max_ms > max)
+            max = conf->origins[i].execution_max_ms;
+    }
+    return max;
+}
+
+void
+streams_configure(struct streams *streams, const struct conf *conf)
+{
+    TAG_CHECK(streams, STREAMS_TAG);
+    streams->purge_sites = conf_purge_sites(conf);
+    streams->execution_max_ms = execution_max_ms(conf);
+}
+
 struct streams *
 streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
             struct outbox *outbox)
@@ -127,6 +150,7 @@ streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
         .drift_percent = (unsigned)conf->drift_percent,
         .purge_sites = conf_purge_sites(conf),
         .outbox = outbox,
+        .execution_max_ms = execution_max_ms(conf),
     };
 
     for (size_t i = 0; i < conf->site_count; i++) {
@@ -167,6 +191,7 @@ streams_free(struct streams **streams)
     s->closed = true;
     outbox_stop(s);
     purge_abandon(s);
+    intent_abandon(s);
     for (size_t i = 0; i < s->count; i++) {
         wait_abandon(&s->list[i]);
         stream_stop(&s->list[i]);

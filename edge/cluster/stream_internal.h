@@ -1,8 +1,8 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
  * reads one, stream_lease.c holds the lease there and acknowledges,
  * stream_wait.c waits for others to, stream_rows.c takes out who is gone,
- * stream_entry.c knows the form of entries,
- * purge.c publishes. */
+ * stream_entry.c knows the form of entries, purge.c publishes, stream_outbox.c
+ * what the outbox holds, stream_intent.c takes in what writes intend. */
 #ifndef CLUSTER_STREAM_INTERNAL_H
 #define CLUSTER_STREAM_INTERNAL_H
 
@@ -100,10 +100,15 @@ struct streams {
     uint64_t generation; /* of the list of sites */
     unsigned drift_percent;
     uint64_t lease_max_ms;
-    lease_sites purge_sites; /* of what the outbox holds */
-    struct outbox *outbox;   /* NULL: none */
+    lease_sites purge_sites;   /* of what the outbox holds */
+    struct outbox *outbox;     /* NULL: none */
+    uint64_t execution_max_ms; /* the longest of any origin */
     struct timer *pump_timer;
-    bool pumping; /* an entry of the outbox is being published */
+    size_t pumping;           /* entries of the outbox on their way */
+    bool stuck;               /* the last one found no stream */
+    struct timer *due_timer;  /* for the first of those that wait */
+    uint64_t due_ns;          /* when it fires; 0: it does not run */
+    struct list_link intents; /* that are being written */
     uint64_t poll_ms;
     struct stream *list;
     size_t count;
@@ -151,6 +156,8 @@ void wait_abandon(struct stream *stream);
 void wait_acked(struct stream *stream, struct span id, uint64_t term,
                 uint64_t n);
 
+/* What is to be applied; its texts are the purge's. */
+struct inval_entry purge_entry(const struct purge *purge);
 /* The stream moved on: purges that wait for it may be answered. */
 void purge_look(struct streams *streams);
 /* Answers all that are under way. */
@@ -162,9 +169,22 @@ void purge_kept(struct streams *streams, const struct outbox_entry *entry);
 
 void outbox_start(struct streams *streams);
 void outbox_stop(struct streams *streams);
-/* A stream can be written again. */
+/* A stream can be written again, or there is more to publish. */
 void outbox_look(struct streams *streams);
+/* What purge_kept began has ended: it was published, and read back; or not. */
 void outbox_published(struct streams *streams, uint64_t id, bool published);
+/* A purge that no stream took: it holds from here on (inval_hold). 0: the
+ * outbox is full, and it holds not. */
+uint64_t outbox_keep(struct streams *streams, const struct purge *purge,
+                     outbox_fn fn, void *arg);
+/* An intent is due in `ms`, and then again if `again`. */
+void outbox_wait(struct streams *streams, struct outbox_entry *entry,
+                 uint64_t ms);
+
+/* ---- stream_intent.c ---- */
+
+/* Answers all that are under way. */
+void intent_abandon(struct streams *streams);
 void streams_unref(struct streams *streams);
 
 /* ---- entries (pure) ---- */

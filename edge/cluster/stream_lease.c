@@ -27,11 +27,17 @@
 #define RENEWALS 3
 
 static uint64_t
+length_ms(const struct stream *stream)
+{
+    return stream->lease_ms > 0 ? stream->lease_ms : LEASE_LENGTH_MS;
+}
+
+static uint64_t
 renew_every_ms(const struct stream *stream)
 {
-    uint64_t length = stream->lease_ms > 0 ? stream->lease_ms : LEASE_LENGTH_MS;
+    uint64_t every = length_ms(stream) / RENEWALS;
 
-    return length / RENEWALS > 0 ? length / RENEWALS : 1;
+    return every > 0 ? every : 1;
 }
 
 void
@@ -93,6 +99,9 @@ on_renewed(void *arg, enum err err, const char *why,
     stream->renewal = NULL;
     if (err == ERR_OK)
         lease_take_length(stream, lease->length_ms);
+    if (err == ERR_OK || err == ERR_PROTOCOL)
+        leases_heard(stream->streams->leases, stream->index,
+                     stream->renewal_sent_ns + length_ms(stream) * NS_PER_MS);
     timer_start(stream->renew, renew_every_ms(stream));
     if (err == ERR_PROTOCOL)
         lease_end(stream); /* refused: L3 */

@@ -272,8 +272,10 @@ on_state(void *arg, bool connected, const char *why)
     struct stream *stream = arg;
 
     (void)why;
-    if (!connected)
+    if (!connected) {
+        leases_heard(stream->streams->leases, stream->index, 0);
         return;
+    }
     lease_renew(stream);
     stream_sync(stream);
     outbox_look(stream->streams);

@@ -250,6 +250,22 @@ check_purge(const struct conf *conf, const struct conf_route *route,
                       "beside it, found neither: nobody could purge");
 }
 
+/* The promise is kept over a crash only with something on the disk. */
+static void
+check_intents(const struct conf *conf, const struct conf_route *route,
+              const struct conf_tree *item, struct conf_problems *problems)
+{
+    bool writes =
+        route->consistency == CONF_LEASE || route->write_wait != CONF_WAIT_NONE;
+
+    if (writes && conf->state_dir[0] == '\0' &&
+        conf_route_writers(conf, route) != 0)
+        conf_warning_at(problems, item, NULL,
+                        "a write that breaks off, or whose node ends before "
+                        "it is answered, may invalidate nothing: set "
+                        "\"state_dir\", where what writes intend is kept");
+}
+
 /* A plain loop: groups are few. */
 static void
 check_unused(const struct conf *conf, const struct conf_tree *root,
@@ -287,6 +303,7 @@ conf_check_routes(const struct conf *conf, struct conf_tree *root,
         check_query(route, item, problems);
         check_idle_ttl(route, item, problems);
         check_purge(conf, route, item, problems);
+        check_intents(conf, route, item, problems);
         writers_known &= check_writers(conf, route, item, problems);
     }
     if (writers_known)

@@ -235,9 +235,10 @@ static const struct conf_option root_options[] = {
     {.name = "state_dir", .type = CONF_STRING, .text = CONF_TEXT_FILE,
      AT(conf, state_dir), .initial = "\"\"", .empty = true,
      .doc = "A folder of this node's own, where it keeps invalidations that it "
-            "cannot publish yet (the outbox). Relative to the configuration "
-            "file that names it. Empty: there is no outbox, and such a purge "
-            "fails."},
+            "cannot publish yet, and what writes under way will invalidate "
+            "(the outbox). Relative to the configuration file that names it. "
+            "Empty: there is no outbox; a purge that no Redis takes fails, and "
+            "a write whose node dies may invalidate nothing."},
     {.name = "redis", .type = CONF_OBJECT, .table = &redis_table,
      AT(conf, redis), .initial = "{}", .doc = "How the sites' Redis are used."},
     {.name = "peers", .type = CONF_OBJECT, .table = &peers_table,

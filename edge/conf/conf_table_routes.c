@@ -71,6 +71,12 @@ static const struct conf_option origin_options[] = {
      AT(conf_origin, idle_timeout_ms), .initial = "\"15s\"", .min = 10,
      .max = 1 * HOUR,
      .doc = "How long a body may stand still on its way."},
+    {.name = "execution_max", .type = CONF_DURATION,
+     AT(conf_origin, execution_max_ms), .initial = "\"60s\"", .min = 100,
+     .max = 24 * HOUR,
+     .doc = "How long after it was sent a request may still be carried out. A "
+            "write whose outcome is not known invalidates once more when this "
+            "has passed."},
     {.name = "tls_verify", .type = CONF_BOOL, AT(conf_origin, tls_verify),
      .initial = "true",
      .doc = "Whether the certificate of an https server is verified."},

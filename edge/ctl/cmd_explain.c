@@ -197,6 +197,9 @@ print_verdict(const json_t *answer)
     if (call_true(answer, "strict"))
         puts("         only a request to the origin that is sent after this "
              "one came counts");
+    if (call_true(answer, "peers_barred"))
+        printf("         no peer is asked: an invalidation that matches waits "
+               "in the outbox\n");
     if (call_true(answer, "no_peer_has_it"))
         puts("         no other node is known to have a copy");
     print_peers(answer);

@@ -101,6 +101,8 @@ const struct policy *snapshot_find(const struct snapshot *snapshot,
 bool search_key(struct engine *engine, const struct policy *policy,
                 const struct key *plain, struct buf *scratch, struct key *out);
 /* What is stored under either, as store_find gives it. */
+/* Whether no peer's copy of it can count here for now. */
+bool search_barred(struct engine *engine, const struct key *key);
 struct object *search_find(struct engine *engine, const struct key *key,
                            const struct key *plain,
                            const struct fields *request, bool *others);

@@ -34,6 +34,7 @@ struct explaining {
     struct plan_tried tried;
     struct peer_choice peers[PEERS_SHOWN];
     size_t peer_count;
+    bool barred;  /* no peer's copy counts, while an invalidation is kept */
     bool no_peer; /* the first verdict was to ask one, and there is none */
     struct plan plan;
 };
@@ -97,8 +98,10 @@ decide(struct explaining *e)
     e->plan = plan_decide(&e->request, &e->policy->plan, &e->found, &e->tried);
     if (e->plan.verdict != PLAN_PEER)
         return;
-    e->peer_count = peers_choose(e->engine->parts.peers, e->key.hash, e->peers,
-                                 PEERS_SHOWN);
+    e->barred = !e->plan.take_stale && search_barred(e->engine, &e->key);
+    if (!e->barred)
+        e->peer_count = peers_choose(e->engine->parts.peers, e->key.hash,
+                                     e->peers, PEERS_SHOWN);
     if (e->peer_count > 0)
         return;
     e->no_peer = true;
@@ -317,7 +320,8 @@ add_plan(const struct explaining *e, struct buf *out)
     add_bool(out, "refresh", plan->refresh);
     add_bool(out, "strict", plan->strict);
     add_bool(out, "conditional", plan->conditional);
-    add_bool(out, "no_peer_has_it", e->no_peer);
+    add_bool(out, "no_peer_has_it", e->no_peer && !e->barred);
+    add_bool(out, "peers_barred", e->barred);
     if (e->policy->plan.needs & PLAN_NEEDS_LEASE)
         add_bool(out, "leased", e->request.leased);
     add_peers(e, out);

@@ -3,6 +3,7 @@
  * routes that honour No-Vary-Search, the search key by the latest that is known
  * of its path: there is what other queries have brought (http/key.h).
  */
+#include "cluster/inval.h"
 #include "engine_internal.h"
 #include "query_hints_internal.h"
 #include "store/store.h"
@@ -22,6 +23,14 @@ search_key(struct engine *engine, const struct policy *policy,
         return true;
     *out = *plain;
     return false;
+}
+
+bool
+search_barred(struct engine *engine, const struct key *key)
+{
+    struct inval_subject subject = {.host = key->host, .path = key->path_query};
+
+    return inval_barred(engine->parts.inval, &subject);
 }
 
 /* Of two that would do, what the origin said last. */

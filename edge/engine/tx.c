@@ -191,8 +191,13 @@ begin(struct tx *tx)
         return;
     }
     ask_of(tx);
-    if (!tx_level_ask(tx) || tx_write_refused(tx))
-        return;
+    if (tx_level_ask(tx) && !tx_write_begin(tx))
+        tx_proceed(tx);
+}
+
+void
+tx_proceed(struct tx *tx)
+{
     tx_part_init(tx);
     tx_decide(tx);
 }
@@ -238,6 +243,7 @@ tx_wake(void *arg)
     case TX_WAITS_NOT:
     case TX_WAITS_PURGE:
     case TX_WAITS_SESSION:
+    case TX_WAITS_INTENT:
         break;
     }
 }
@@ -538,6 +544,10 @@ enum err
 tx_upload(struct tx *tx, const void *data, size_t len, size_t *taken)
 {
     TAG_CHECK(tx, TX_TAG);
+    if (tx->waits == TX_WAITS_INTENT) {
+        *taken = 0;
+        return ERR_AGAIN;
+    }
     if (tx->replied || tx->fill == NULL || !tx->fill->has_body) {
         *taken = len;
         return ERR_END;
@@ -549,6 +559,7 @@ void
 tx_upload_end(struct tx *tx)
 {
     TAG_CHECK(tx, TX_TAG);
+    tx->body_over = true;
     if (tx->fill != NULL && tx->fill->has_body)
         fill_upload_end(tx->fill);
 }
@@ -557,9 +568,14 @@ void
 tx_refuse(struct tx *tx, unsigned status, const char *why)
 {
     TAG_CHECK(tx, TX_TAG);
-    if (tx->replied || tx->waits != TX_WAITS_FILL)
+    if (tx->replied ||
+        (tx->waits != TX_WAITS_FILL && tx->waits != TX_WAITS_INTENT))
         return;
     tx->waits = TX_WAITS_NOT;
+    /* The origin has some of it: who knows what it does with that. */
+    if (tx->invalidates && tx->fill != NULL)
+        tx_settle_alone(tx);
+    tx_write_end(tx);
     tx_drop_fill(tx);
     counter_add(COUNTER_REQUESTS_BAD, 1);
     tx_fail(tx, status, why);
@@ -630,6 +646,7 @@ tx_end(struct tx **tx, const struct tx_end *end)
     write_log(t, end);
     if (t->invalidates && t->fill != NULL)
         tx_settle_alone(t);
+    tx_write_end(t);
     tx_purge_forget(t);
     tx_level_free(t);
     tx_preface_free(t);

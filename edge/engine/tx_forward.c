@@ -64,8 +64,10 @@ choose_peers(struct tx *tx, struct outgoing *out)
 {
     struct peers *peers = tx->worker->engine->parts.peers;
     struct peer_choice choices[FILL_PEERS_MAX];
-    size_t count = peers_choose(peers, tx->key.hash, choices, FILL_PEERS_MAX);
+    size_t count = 0;
 
+    if (tx->plan.take_stale || !search_barred(tx->worker->engine, &tx->key))
+        count = peers_choose(peers, tx->key.hash, choices, FILL_PEERS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (choices[i].kind == PEER_HOME &&
             (tx->ask.source != PLAN_CLIENT || tx->plan.take_stale ||

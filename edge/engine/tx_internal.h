@@ -5,6 +5,7 @@
  *   tx_decide  what is stored, and the verdict (plan.h)
  *   then by verdict: tx_deliver_object, tx_forward, tx_fail; a forwarded one
  *   tx_on_fill what came of it: deliver it, or back to tx_decide
+ *   tx_write_begin  before an unsafe method: what it will invalidate is on disk
  *   tx_settle  after an unsafe method: its invalidation is out first
  *   tx_read    the body goes out
  *   tx_end     the access log; all is given back
@@ -88,11 +89,12 @@ struct tx {
     struct watcher *watcher; /* made when first needed */
     enum tx_waits {
         TX_WAITS_NOT,
-        TX_WAITS_FILL,   /* for the head of a response */
-        TX_WAITS_BODY,   /* for more of a body */
-        TX_WAITS_RESUME, /* for the rest of a body, from the origin */
-        TX_WAITS_PURGE,  /* for an invalidation */
-        TX_WAITS_SESSION /* for our position to cover the session's */
+        TX_WAITS_FILL,    /* for the head of a response */
+        TX_WAITS_BODY,    /* for more of a body */
+        TX_WAITS_RESUME,  /* for the rest of a body, from the origin */
+        TX_WAITS_PURGE,   /* for an invalidation */
+        TX_WAITS_SESSION, /* for our position to cover the session's */
+        TX_WAITS_INTENT   /* for an intent to be on the disk */
     } waits;
 
     struct tx_preface *preface; /* goes out before the body; NULL: nothing */
@@ -105,8 +107,11 @@ struct tx {
     enum err broken;    /* why the body cannot be finished */
 
     struct tx_purge_wait *purging;
-    struct {           /* see tx_post.c */
-        bool stores;   /* its answer, when nothing comes between */
+    struct tx_intending *intending; /* an intent is being written */
+    uint64_t intent;                /* of ours, durable; 0: none */
+    bool body_over;                 /* it was, while that was written */
+    struct {                        /* see tx_post.c */
+        bool stores;                /* its answer, when nothing comes between */
         unsigned urls; /* entries for its own URL; 0: not all were applied */
         struct inval_own own;
     } post;
@@ -284,9 +289,14 @@ void tx_level_free(struct tx *tx);
 
 /* ---- peers and purges ---- */
 
-/* Whether a write must not be forwarded, since its invalidation could not be
- * published. True: it was answered. */
-bool tx_write_refused(struct tx *tx);
+/* The first verdict, once nothing stands in the way of forwarding. */
+void tx_proceed(struct tx *tx);
+/* A write is not forwarded when its invalidation could not be published, nor
+ * before that is on the disk. True: it was answered, or tx_proceed comes
+ * later. */
+bool tx_write_begin(struct tx *tx);
+/* At the end of a transaction: gives back an intent that nothing came of. */
+void tx_write_end(struct tx *tx);
 /* A request with an Atlas-Peer field. True: it was answered. */
 bool tx_peer(struct tx *tx);
 /* PURGE on the client side. */
@@ -297,6 +307,11 @@ void tx_settle(struct tx *tx);
 /* The client has left before it was settled. */
 void tx_settle_alone(struct tx *tx);
 void tx_purge_forget(struct tx *tx);
+/* What an invalidation of this URL is, as the route that a GET of it takes
+ * makes its key. True: of the URL itself; false: of what begins like it, since
+ * no entry can hold it. The texts are the caller's to free. */
+bool tx_purge_of(const struct tx *tx, const struct target *target, bool soft,
+                 struct purge *purge);
 
 /* ---- what a POST leaves for GET ---- */
 

@@ -10,6 +10,7 @@
 #include "base/counter.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "cluster/intent.h"
 #include "cluster/lease.h"
 #include "cluster/purge_ack.h"
 #include "cluster/stream.h"
@@ -25,6 +26,9 @@ struct tx_purge_wait {
     unsigned own; /* submitted for the URL of the request itself */
     lease_sites sites;
     bool all_applied;
+    uint64_t intent; /* of the write; 0: none */
+    bool sure;       /* the outcome of the write is known */
+    uint64_t again_ms;
     struct purge_result worst;
     struct purge_ack ack;
 };
@@ -59,6 +63,18 @@ on_acknowledged(void *arg)
     wait_end(wait);
 }
 
+/* Whether the origin may have changed something: it said so, or nobody knows
+ * what it did. */
+static bool
+may_have_changed(const struct tx *tx)
+{
+    const struct fill *fill = tx->fill;
+
+    if (fill == NULL || fill->outcome != FILL_RESPONSE)
+        return true;
+    return fill->status >= 200 && fill->status < 400;
+}
+
 /* For whose acknowledgement the answer to a write waits. */
 static enum purge_wait
 waits_for(const struct tx *tx)
@@ -69,9 +85,25 @@ waits_for(const struct tx *tx)
         [CONF_WAIT_ALL] = PURGE_WAIT_ALL,
     };
 
+    if (tx->fill != NULL && !may_have_changed(tx))
+        return PURGE_WAIT_NONE;
     if (tx->needs & PLAN_NEEDS_LEASE)
         return PURGE_WAIT_ALL;
     return waits[tx->policy->route->write_wait];
+}
+
+/* The outbox keeps what nobody else does. */
+static void
+settle_intent(struct tx_purge_wait *wait)
+{
+    bool lost = wait->worst.outcome == PURGE_LOCAL;
+
+    if (wait->intent != 0)
+        intent_over(wait->worker->engine->parts.streams, wait->intent,
+                    lost         ? INTENT_PUBLISH
+                    : wait->sure ? INTENT_VOID
+                                 : INTENT_AGAIN,
+                    wait->sure ? 0 : wait->again_ms);
 }
 
 /* Once everything is published. What is not is acknowledged by nobody. */
@@ -81,6 +113,7 @@ wait_for_others(struct tx_purge_wait *wait)
     struct tx *tx = wait->tx;
     bool waits = tx != NULL && waits_for(tx) != PURGE_WAIT_NONE;
 
+    settle_intent(wait);
     if (!waits || wait->worst.outcome >= PURGE_KEPT) {
         if (waits)
             tx->unacknowledged = true;
@@ -139,9 +172,9 @@ subject_of(const struct tx *tx, const struct target *target,
     key_of_target(policy ? &policy->key : NULL, target, scratch, key);
 }
 
-static void
-submit_url(struct tx *tx, struct tx_purge_wait *wait,
-           const struct target *target, bool soft)
+bool
+tx_purge_of(const struct tx *tx, const struct target *target, bool soft,
+            struct purge *purge)
 {
     struct buf scratch = {0};
     struct key key;
@@ -150,21 +183,31 @@ submit_url(struct tx *tx, struct tx_purge_wait *wait,
     /* One that no entry can hold goes with what begins like it. */
     bool whole = key.path_query.len <= INVAL_VALUE_MAX;
     struct span value = span_sub(key.path_query, 0, INVAL_VALUE_MAX);
-    struct purge purge = {
+
+    *purge = (struct purge){
         .kind = whole ? INVAL_URL : INVAL_PREFIX,
         .soft = soft,
         .host = mem_strndup(key.host.ptr, key.host.len),
         .value = mem_strndup(value.ptr, value.len),
     };
+    buf_fini(&scratch);
+    return whole;
+}
+
+static void
+submit_url(struct tx *tx, struct tx_purge_wait *wait,
+           const struct target *target, bool soft)
+{
+    struct purge purge;
+    bool whole = tx_purge_of(tx, target, soft, &purge);
 
     if (tx->fill != NULL && whole && !soft &&
-        span_eq(key.host, tx->fill->key.host) &&
-        span_eq(key.path_query, tx->fill->key.path_query))
+        span_eq(span_of(purge.host), tx->fill->key.host) &&
+        span_eq(span_of(purge.value), tx->fill->key.path_query))
         wait->own++;
     submit(wait, &purge);
     free(purge.host);
     free(purge.value);
-    buf_fini(&scratch);
 }
 
 static struct tx_purge_wait *
@@ -286,31 +329,7 @@ tx_purge(struct tx *tx)
     }
 }
 
-/* ---- before and after an unsafe method ---- */
-
-bool
-tx_write_refused(struct tx *tx)
-{
-    const struct leases *leases =
-        streams_leases(tx->worker->engine->parts.streams);
-    lease_sites sites = tx->use->snapshot->purge_sites;
-    uint64_t now = clock_boot_ns();
-
-    if (!tx->invalidates || !(tx->needs & PLAN_NEEDS_LEASE) ||
-        tx->policy->writers == 0)
-        return false;
-    for (unsigned i = 0; i < LEASE_SITES; i++) {
-        lease_sites one = (lease_sites)1 << i;
-
-        if (sites & one && leases_held(leases, one, now))
-            return false;
-    }
-    tx->tried.origin = false;
-    tx_fail(tx, 503,
-            "not forwarded: no Redis can be reached in which the invalidation "
-            "that this causes may stand, and this route is `lease`");
-    return true;
-}
+/* ---- after an unsafe method ---- */
 
 /* 0: that of the scheme. */
 static unsigned
@@ -366,24 +385,14 @@ submit_groups(struct tx *tx, struct tx_purge_wait *wait)
     }
 }
 
-/* Whether the origin may have changed something: it said so, or nobody knows
- * what it did. */
-static bool
-may_have_changed(const struct tx *tx)
-{
-    const struct fill *fill = tx->fill;
-
-    if (fill == NULL || fill->outcome != FILL_RESPONSE)
-        return true;
-    return fill->status >= 200 && fill->status < 400;
-}
-
 /* What could not be published is applied here, and logged. On a lease route it
  * is no success: the others may still answer with what was before. */
 static void
 settled(struct tx *tx, const struct purge_result *result)
 {
-    if (result != NULL && result->outcome >= PURGE_KEPT)
+    bool changed = may_have_changed(tx);
+
+    if (changed && result != NULL && result->outcome >= PURGE_KEPT)
         tx->hint = result->outcome == PURGE_KEPT ? "kept" : "local";
     else if (tx->unacknowledged)
         tx->hint = "pending";
@@ -402,17 +411,25 @@ settled(struct tx *tx, const struct purge_result *result)
         tx_decide(tx);
 }
 
+/* Hard when the origin said that it did something; soft, so that a copy is
+ * checked but not lost, when nobody knows. */
 static struct tx_purge_wait *
-submit_all(struct tx *tx)
+submit_all(struct tx *tx,
+           void (*then)(struct tx *, const struct purge_result *))
 {
-    struct tx_purge_wait *wait = wait_new(tx, settled);
+    const struct fill *fill = tx->fill;
+    struct tx_purge_wait *wait = wait_new(tx, then);
+    bool answered = fill != NULL && fill->outcome == FILL_RESPONSE;
+    bool done = answered && may_have_changed(tx);
 
-    /* Hard when the origin said that it did something; soft, so that a copy is
-     * checked but not lost, when nobody knows. */
-    bool known = tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE;
-
-    submit_url(tx, wait, &tx->target, !known);
-    if (tx->fill != NULL && tx->fill->outcome == FILL_RESPONSE) {
+    wait->intent = tx->intent;
+    tx->intent = 0;
+    /* What is between us and the origin may say that it failed, while it goes
+     * on. */
+    wait->sure = answered && fill->status < 500;
+    wait->again_ms = tx->policy->route->origin->execution_max_ms;
+    submit_url(tx, wait, &tx->target, !done);
+    if (done) {
         submit_named(tx, wait, SPAN("Location"));
         submit_named(tx, wait, SPAN("Content-Location"));
         submit_groups(tx, wait);
@@ -420,18 +437,24 @@ submit_all(struct tx *tx)
     return wait;
 }
 
+/* Of what may have changed, and of all that was intended (W2). */
+static bool
+must_publish(const struct tx *tx)
+{
+    return tx->intent != 0 || may_have_changed(tx);
+}
+
 void
 tx_settle(struct tx *tx)
 {
-    bool changed = may_have_changed(tx);
-
     tx->invalidates = false;
-    if (!changed) {
+    if (!must_publish(tx)) {
         settled(tx, NULL);
         return;
     }
-    tx_post_begin(tx);
-    tx->purging = submit_all(tx);
+    if (may_have_changed(tx))
+        tx_post_begin(tx);
+    tx->purging = submit_all(tx, settled);
     tx->waits = TX_WAITS_PURGE;
     if (tx->purging->pending == 0) {
         wait_forget(tx);
@@ -444,9 +467,9 @@ void
 tx_settle_alone(struct tx *tx)
 {
     tx->invalidates = false;
-    if (tx->fill->never_sent || !may_have_changed(tx))
+    if (tx->fill->never_sent || !must_publish(tx))
         return;
-    struct tx_purge_wait *wait = submit_all(tx);
+    struct tx_purge_wait *wait = submit_all(tx, NULL);
 
     wait->tx = NULL;
     if (wait->pending == 0)

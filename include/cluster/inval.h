@@ -135,6 +135,9 @@ const struct inval_snapshot *inval_snapshot(struct inval *inval);
 uint64_t inval_localize(struct inval *inval, const struct position *theirs,
                         uint64_t asked_seq,
                         const struct inval_subject *subject);
+/* Whether a peer's copy cannot count for now, so that none need be asked for:
+ * an invalidation that matches is held (inval_hold). */
+bool inval_barred(struct inval *inval, const struct inval_subject *subject);
 
 /* ---- the control thread ---- */
 
@@ -159,6 +162,18 @@ struct inval_entry {
 #define INVAL_LOCAL SIZE_MAX
 void inval_apply(struct inval *inval, const struct inval_entry *entry,
                  size_t site, uint64_t n);
+
+/* The same for one of this node only that is kept, to be published: until it is
+ * released no copy of a peer's passes for what it matches (inval_localize),
+ * whatever else is applied and dropped meanwhile. Released when this node's own
+ * position has passed the published entry, which is after inval_publish. */
+struct inval_hold {
+    unsigned count; /* of keys; 0: all */
+    struct hash128 keys[2];
+};
+void inval_hold(struct inval *inval, const struct inval_entry *entry,
+                struct inval_hold *hold);
+void inval_release(struct inval *inval, const struct inval_hold *hold);
 /* Everything older must be revalidated. After inval_publish. Counted. */
 void inval_raise_floor(struct inval *inval, enum floor_reason reason);
 

@@ -40,7 +40,16 @@ bool leases_held(const struct leases *leases, lease_sites sites,
 uint64_t leases_confirmed_ns(const struct leases *leases, lease_sites sites,
                              uint64_t now_ns);
 
-/* The control thread's. A lease that was asked for at `sent_ns`. */
+/* Whether one of the sites (0: any) can be reached, and so published to, as far
+ * as is known: a renewal was answered in the last length of a lease, and the
+ * connection stands. Any thread. */
+bool leases_reachable(const struct leases *leases, lease_sites sites,
+                      uint64_t now_ns);
+
+/* The control thread's. It answered, and may be taken to be there until then;
+ * 0: it is lost. */
+void leases_heard(struct leases *leases, size_t site, uint64_t until_ns);
+/* A lease that was asked for at `sent_ns`. */
 void leases_grant(struct leases *leases, size_t site, uint64_t sent_ns,
                   uint64_t length_ms);
 void leases_end(struct leases *leases, size_t site);

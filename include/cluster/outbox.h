@@ -41,22 +41,39 @@ struct outbox_entry {
     enum outbox_kind kind;
     bool inherited; /* from before this start */
     struct purge purge;
+    /* Its owner's (stream_outbox.c), and not on the disk. */
+    enum {
+        OUTBOX_WAITS, /* an intent: for its write, or for due_ns */
+        OUTBOX_DUE,   /* to be published */
+        OUTBOX_SENT   /* on its way */
+    } state;
+    bool again;      /* to be published once more, after that */
+    uint64_t due_ns; /* 0: not known yet */
+    bool held;
+    struct inval_hold hold; /* what it bars, if it is held */
 };
 
 /* From the loop, once: it is on the disk, or could not be written (and is not
  * in the outbox any more). */
 typedef void (*outbox_fn)(void *arg, enum err err, uint64_t id);
-/* `purge` is copied. Gives the id. */
+/* `purge` is copied. Gives the id; 0, and `fn` is not called, when it is full.
+ */
+#define OUTBOX_MAX 100000 /* entries */
 uint64_t outbox_add(struct outbox *outbox, enum outbox_kind kind,
                     const struct purge *purge, outbox_fn fn, void *arg);
-/* It need not be kept any more. That is written with the next group: after a
+/* NULL: it is not there, or no more. */
+struct outbox_entry *outbox_find(struct outbox *outbox, uint64_t id);
+/* It need not be kept any more (when its outbox_fn has not fired yet, it will
+ * not). That is written with the next group: after a
  * crash it may be there once more. */
 void outbox_done(struct outbox *outbox, uint64_t id);
 
+/* No outbox_fn fires any more for what was added so far. */
+void outbox_silence(struct outbox *outbox);
+
 /* The first with an id over `after`, that is on the disk; NULL: none. Valid
  * until it is done. */
-const struct outbox_entry *outbox_next(const struct outbox *outbox,
-                                       uint64_t after);
+struct outbox_entry *outbox_next(const struct outbox *outbox, uint64_t after);
 size_t outbox_count(const struct outbox *outbox);
 /* Random, of this file: with an id it names an entry for ever. */
 const char *outbox_name(const struct outbox *outbox);

@@ -42,12 +42,13 @@ struct streams_options {
     uint64_t command_timeout_ms;
     uint64_t backoff_max_ms;
     uint64_t poll_ms;
-    uint64_t generation;     /* of the list of sites */
-    unsigned drift_percent;  /* by which a clock may be wrong; 0: 1 */
-    uint64_t lease_max_ms;   /* 0: LEASE_LENGTH_MAX_MS */
-    lease_sites purge_sites; /* where what the outbox holds may stand (as in
-                              * struct purge, writers) */
-    struct outbox *outbox;   /* outlives the streams; NULL: none */
+    uint64_t generation;       /* of the list of sites */
+    unsigned drift_percent;    /* by which a clock may be wrong; 0: 1 */
+    uint64_t lease_max_ms;     /* 0: LEASE_LENGTH_MAX_MS */
+    lease_sites purge_sites;   /* where what the outbox holds may stand (as in
+                                * struct purge, writers) */
+    struct outbox *outbox;     /* outlives the streams; NULL: none */
+    uint64_t execution_max_ms; /* an origin's longest time for a request */
 };
 
 /* Begins to connect to every site's Redis. `conf` is not kept; the outbox,
@@ -58,6 +59,8 @@ struct streams *streams_new(struct loop *control, const struct conf *conf,
 struct streams *streams_start(struct loop *control,
                               const struct streams_options *options,
                               struct inval *inval);
+/* Takes on what a new configuration changes: its routes and origins. */
+void streams_configure(struct streams *streams, const struct conf *conf);
 /* Nobody may submit purges any more; those under way are answered. */
 void streams_free(struct streams **streams);
 

@@ -70,7 +70,8 @@ struct conf_origin {
     const char *host_header;     /* sent instead of the request's; or empty */
     uint64_t connect_timeout_ms;
     uint64_t first_byte_timeout_ms;
-    uint64_t idle_timeout_ms; /* without a byte of the body */
+    uint64_t idle_timeout_ms;  /* without a byte of the body */
+    uint64_t execution_max_ms; /* from sending to its taking effect, at most */
     bool tls_verify;
     uint64_t retries;    /* further attempts, idempotent methods only */
     const char *ca_file; /* PEM; empty: the system's */

@@ -35,6 +35,7 @@ static struct loop *loop;
 static struct node nodes[2];
 static bool available;
 static uint64_t generation = 1;
+static uint64_t execution_max_ms = 1000;
 static struct outbox *outbox;
 
 static inline void
@@ -57,6 +58,7 @@ node_start_with(struct node *node, const char *site, uint64_t poll_ms,
         .generation = generation,
         .lease_max_ms = 600,
         .outbox = outbox,
+        .execution_max_ms = execution_max_ms,
     };
 
     node->inval = inval_new(1 << 20);

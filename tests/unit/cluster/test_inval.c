@@ -435,6 +435,86 @@ localizes(void **state)
     localizes_histories(seq, p);
 }
 
+/* What is kept to be published bars the copies of peers, until it is released:
+ * another entry for the same does not make up for it. */
+static void
+holds_back(void **state)
+{
+    size_t p = inval_site(inval, SPAN("p"));
+    struct inval_subject x = {.host = SPAN("x"), .path = SPAN("/")};
+    struct inval_subject y = {.host = SPAN("y"), .path = SPAN("/")};
+    struct inval_entry e = entry(INVAL_HOST, false, "x", "");
+    struct inval_hold first, second;
+
+    (void)state;
+    inval_site_at(inval, p, 0xa, 1, 10);
+    inval_raise_floor(inval, FLOOR_START);
+    inval_publish(inval);
+    uint64_t seq = inval_seq(inval);
+
+    assert_false(inval_barred(inval, &x));
+    inval_hold(inval, &e, &first); /* seq + 1 */
+    inval_publish(inval);
+    assert_true(inval_barred(inval, &x));
+    assert_false(inval_barred(inval, &y));
+    apply_site(p, 11, false, "x"); /* seq + 2: somebody else's */
+    assert_int_equal(localize("p=a/1/11", seq + 2, "x"), seq);
+    assert_int_equal(localize("p=a/1/11", seq + 2, "y"), seq + 2);
+    inval_hold(inval, &e, &second); /* seq + 3 */
+    inval_publish(inval);
+    inval_release(inval, &first);
+    assert_true(inval_barred(inval, &x));
+    assert_int_equal(localize("p=a/1/11", seq + 3, "x"), seq + 2);
+    apply_site(p, 12, false, "x"); /* seq + 4: the second one, published */
+    inval_release(inval, &second);
+    assert_false(inval_barred(inval, &x));
+    assert_int_equal(localize("p=a/1/12", seq + 4, "x"), seq + 4);
+    assert_int_equal(localize("p=a/1/11", seq + 4, "x"), seq + 3);
+}
+
+/* Nor does its being dropped from tables that are full. */
+static void
+holds_back_when_full(void **state)
+{
+    size_t p = inval_site(inval, SPAN("p"));
+    struct inval_subject x = {.host = SPAN("x"), .path = SPAN("/")};
+    struct inval_entry e = entry(INVAL_HOST, false, "x", "");
+    struct inval_entry everything = entry(INVAL_ALL, true, "", "");
+    struct inval_hold hold, again, all;
+    uint64_t n = 10;
+    char host[16];
+
+    (void)state;
+    inval_site_at(inval, p, 0xa, 1, n);
+    inval_publish(inval);
+    inval_hold(inval, &e, &hold);
+    inval_publish(inval);
+    uint64_t floor = inval_floor(inval);
+
+    while (inval_floor(inval) == floor) {
+        snprintf(host, sizeof(host), "h%llu", (unsigned long long)++n);
+        apply_site(p, n, false, host);
+    }
+    assert_true(inval_barred(inval, &x));
+    snprintf(host, sizeof(host), "p=a/1/%llu", (unsigned long long)n);
+    uint64_t claim = localize(host, inval_seq(inval), "x");
+
+    assert_int_equal(inval_check(inval, &x, claim), VALIDITY_HARD);
+    /* Held again, under a node of its own: each release lets one go. */
+    inval_hold(inval, &e, &again);
+    inval_publish(inval);
+    inval_release(inval, &hold);
+    assert_true(inval_barred(inval, &x));
+    inval_release(inval, &again);
+    assert_false(inval_barred(inval, &x));
+    claim = localize(host, inval_seq(inval), "x");
+    assert_int_equal(claim, inval_seq(inval));
+    inval_hold(inval, &everything, &all);
+    assert_true(inval_barred(inval, &x));
+    inval_release(inval, &all);
+    assert_false(inval_barred(inval, &x));
+}
+
 /* The ring forgets, and then says so. */
 static void
 ring_wraps(void **state)
@@ -529,9 +609,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(own_entries), T(own_entries_in_trouble), T(kinds),
-        T(worst_wins),  T(publishes_in_batches),   T(overflow),
-        T(localizes),   T(many_prefix_lengths),    T(ring_wraps),
+        T(own_entries),
+        T(own_entries_in_trouble),
+        T(kinds),
+        T(worst_wins),
+        T(publishes_in_batches),
+        T(overflow),
+        T(localizes),
+        T(holds_back),
+        T(holds_back_when_full),
+        T(many_prefix_lengths),
+        T(ring_wraps),
         T(paths),
     };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -171,6 +172,61 @@ test_restart(void **state)
     outbox_close(&outbox);
 }
 
+/* The id is in the key by which an entry is published once: it must not come
+ * again, also when nothing is left of the one that had it. */
+static void
+test_ids(void **state)
+{
+    struct outbox *outbox = open_it();
+    uint64_t id = add(outbox, OUTBOX_PURGE, "/a");
+
+    (void)state;
+    outbox_done(outbox, id);
+    id = add(outbox, OUTBOX_PURGE, "/b");
+    outbox_done(outbox, id);
+    for (int i = 0; i < 3; i++) {
+        outbox_close(&outbox);
+        outbox = open_it();
+        assert_int_equal(outbox_count(outbox), 0);
+    }
+    assert_true(add(outbox, OUTBOX_PURGE, "/c") > id);
+    outbox_close(&outbox);
+}
+
+/* Written anew as it grows, while there is always something in it. */
+static void
+test_grows(void **state)
+{
+    struct outbox *outbox = open_it();
+    char path[128];
+    struct stat info;
+    uint64_t kept = add(outbox, OUTBOX_PURGE, "/kept"), last = 0;
+
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 1000; i++) {
+            char host[] = "h", value[] = "/some/path";
+            struct purge purge = {INVAL_URL, false, host, value, 0, NULL};
+            struct told told = {0};
+
+            last = outbox_add(outbox, OUTBOX_INTENT, &purge, on_durable, &told);
+            if (i < 999)
+                outbox_done(outbox, last);
+            else
+                assert_true(loop_until(loop, is_told, &told, 5000));
+        }
+        outbox_done(outbox, last);
+    }
+    snprintf(path, sizeof(path), "%s/outbox", folder);
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(info.st_size < 2 * 1024 * 1024);
+    outbox_close(&outbox);
+    outbox = open_it();
+    assert_int_equal(outbox_next(outbox, 0)->id, kept);
+    assert_true(add(outbox, OUTBOX_PURGE, "/c") > last);
+    outbox_close(&outbox);
+}
+
 static void
 write_file(const char *data, size_t len)
 {
@@ -297,6 +353,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
