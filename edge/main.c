@@ -78,6 +78,24 @@ load(const char *path)
     return conf;
 }
 
+/* Before the new one is in force, so that nobody answers by the new promise
+ * with what was let in under the old. What is on its way then was asked for
+ * before the floor, and is below it, too. */
+static void
+raise_floor_for(struct edge *edge, const struct conf *conf)
+{
+    const char *route = conf_level_raised(edge->conf, conf);
+
+    if (route == NULL)
+        return;
+    inval_raise_floor(edge->inval, FLOOR_LEVEL);
+    inval_publish(edge->inval);
+    LOG(LOG_INFO,
+        "route \"%s\" may promise more than before; everything stored before "
+        "is revalidated",
+        route);
+}
+
 static void
 reload(struct edge *edge)
 {
@@ -96,6 +114,7 @@ reload(struct edge *edge)
     conf_problems_fini(&problems);
     store_resize(edge->store, conf->memory_bytes, conf->max_object_bytes);
     streams_configure(edge->streams, conf);
+    raise_floor_for(edge, conf);
     engine_configure(edge->engine, conf);
     if (edge->admin != NULL)
         admin_configure(edge->admin, conf);

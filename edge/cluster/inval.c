@@ -427,6 +427,7 @@ inval_raise_floor(struct inval *inval, enum floor_reason reason)
         [FLOOR_REWIND] = COUNTER_FLOOR_REWIND,
         [FLOOR_OVERFLOW] = COUNTER_FLOOR_OVERFLOW,
         [FLOOR_FOREIGN] = COUNTER_FLOOR_FOREIGN,
+        [FLOOR_LEVEL] = COUNTER_FLOOR_LEVEL,
     };
 
     TAG_CHECK(inval, INVAL_TAG_VALUE);

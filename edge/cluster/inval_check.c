@@ -31,6 +31,7 @@ floor_reason_name(enum floor_reason reason)
         [FLOOR_START] = "start",       [FLOOR_HOLE] = "hole",
         [FLOOR_TERM] = "term",         [FLOOR_REWIND] = "rewind",
         [FLOOR_OVERFLOW] = "overflow", [FLOOR_FOREIGN] = "foreign",
+        [FLOOR_LEVEL] = "level",
     };
 
     CHECK(reason < FLOOR_REASONS);

@@ -27,6 +27,7 @@ log_floor(struct stream *stream, enum floor_reason reason)
     uint64_t now = clock_boot_ns();
     uint64_t untold = stream->floors[reason] - stream->told[reason];
 
+    /* The others are no stream's. */
     static const char *const texts[FLOOR_REASONS] = {
         [FLOOR_START] = "met for the first time",
         [FLOOR_HOLE] = "entries are missing that were not read in time (they "

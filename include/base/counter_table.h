@@ -44,6 +44,7 @@ C(FLOOR_TERM, "atlas_floor_raised_total", "reason=\"term\"", "")               \
 C(FLOOR_REWIND, "atlas_floor_raised_total", "reason=\"rewind\"", "")           \
 C(FLOOR_OVERFLOW, "atlas_floor_raised_total", "reason=\"overflow\"", "")       \
 C(FLOOR_FOREIGN, "atlas_floor_raised_total", "reason=\"foreign\"", "")         \
+C(FLOOR_LEVEL, "atlas_floor_raised_total", "reason=\"level\"", "")             \
 C(REDIS_CONNECT, "atlas_redis_connects_total", "", "Connections made to Redis.") \
 C(REDIS_ERROR, "atlas_redis_errors_total", "", "Errors and timeouts of Redis.") \
 C(LOG_DROPPED, "atlas_access_log_dropped_total", "", "Access log lines dropped because the disk was too slow.") \

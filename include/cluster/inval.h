@@ -57,6 +57,7 @@ enum floor_reason {
     FLOOR_REWIND,   /* the stream's last number went back */
     FLOOR_OVERFLOW, /* the tables had no room */
     FLOOR_FOREIGN,  /* an entry that cannot be read */
+    FLOOR_LEVEL,    /* a route promises more than before */
     FLOOR_REASONS
 };
 

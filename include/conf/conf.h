@@ -141,6 +141,10 @@ const struct conf_origin *conf_origin(const struct conf *conf,
 bool conf_reload_check(const struct conf *old, const struct conf *new,
                        struct conf_problems *problems);
 
+/* The name of a route of `new` by which what is stored might have to meet more
+ * than it had to under `old`, so that it must be revalidated; NULL: none. */
+const char *conf_level_raised(const struct conf *old, const struct conf *new);
+
 /* The manual page of all options, in Markdown. */
 void conf_write_reference(FILE *out);
 /* The JSON Schema (draft 2020-12) of a configuration file, for editors. It

@@ -432,6 +432,99 @@ test_reload(void **state)
         check_reload(&reloads[i]);
 }
 
+/* ---- a reload that promises more ---- */
+
+struct levels {
+    const char *old; /* members of routes, between ';' */
+    const char *new;
+    const char *raised; /* a route's name, by place: "r0"; NULL: none */
+};
+
+static const struct levels levels[] = {
+    {"", "", NULL},
+    {"'consistency':'ap'", "'consistency':'session'", "r0"},
+    {"'consistency':'ap'", "'consistency':'bounded','max_staleness':'1s'",
+     "r0"},
+    {"'consistency':'ap'", "'consistency':'lease'", "r0"},
+    {"'consistency':'session'", "'consistency':'lease'", "r0"},
+    {"'consistency':'cp'", "'consistency':'lease'", "r0"},
+    {"'consistency':'lease'", "'consistency':'lease'", NULL},
+    /* What was stored longer ago than the bound is found so in any case. */
+    {"'consistency':'bounded','max_staleness':'9s'",
+     "'consistency':'bounded','max_staleness':'1s'", NULL},
+    /* Nothing stored answers there. */
+    {"'consistency':'ap'", "'consistency':'cp'", NULL},
+    {"'consistency':'ap'", "'consistency':'lease','pass':true", NULL},
+    {"'consistency':'lease'", "'consistency':'ap'", NULL},
+    {"'consistency':'lease','writers':['s','t']",
+     "'consistency':'lease','writers':['s']", NULL},
+    {"'consistency':'lease','writers':['s']",
+     "'consistency':'lease','writers':['s','t']", "r0"},
+    {"'consistency':'lease','writers':['s']", "'consistency':'lease'", "r0"},
+    {"'consistency':'lease'", "'consistency':'lease','writers':['s']", NULL},
+    {"", "'require_tags':true", "r0"},
+    {"'require_tags':true", "", NULL},
+    {"", "'tighten':true", "r0"},
+    /* Other URLs: against the worst that they may have had. */
+    {"", "'match':{'path':'/a'};", NULL},
+    {"'consistency':'lease'",
+     "'match':{'path':'/a'},'consistency':'lease';'consistency':'ap'", NULL},
+    {"'match':{'path':'/a'},'consistency':'lease';'consistency':'ap'",
+     "'consistency':'lease'", "r0"},
+    {"'match':{'path':'/a'},'consistency':'lease';'consistency':'ap'",
+     "'match':{'path':'/b'},'consistency':'lease';'consistency':'ap'", "r0"},
+    {"'match':{'path':'/a'};'match':{'path':'/b'},'consistency':'lease';",
+     "'match':{'path':'/a'};'match':{'path':'/b'},'consistency':'lease';",
+     NULL},
+    {"'match':{'path':'/a'};'match':{'path':'/b'},'consistency':'lease';",
+     "'match':{'path':'/b'},'consistency':'lease';'match':{'path':'/a'};",
+     "r0"},
+    {"'match':{'methods':['GET']},'consistency':'lease';",
+     "'match':{'methods':['GET','HEAD']},'consistency':'lease';", "r0"},
+};
+
+static struct conf *
+load_routes(const char *routes)
+{
+    struct buf text = {0};
+    char *copy = mem_strdup(routes);
+    char *rest = copy;
+    size_t count = 0;
+
+    buf_add_text(&text, "{" ORIGINS ",'site':'s','secret':'0123456789abcdef',"
+                        "'sites':[{'name':'s','redis':'h:1'},"
+                        "{'name':'t','redis':'h:2'}],'routes':[");
+    for (char *route; (route = strsep(&rest, ";")) != NULL; count++)
+        buf_printf(&text, "%s{'name':'r%zu','origin':'web'%s%s}",
+                   count > 0 ? "," : "", count, route[0] ? "," : "", route);
+    buf_add_text(&text, "]}");
+    buf_add_char(&text, '\0');
+    struct conf *conf = load_text(text.data);
+
+    buf_fini(&text);
+    free(copy);
+    return conf;
+}
+
+static void
+test_levels(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        struct conf *old = load_routes(levels[i].old);
+        struct conf *new = load_routes(levels[i].new);
+        const char *raised = conf_level_raised(old, new);
+        const char *want = levels[i].raised;
+
+        if ((raised == NULL) != (want == NULL) ||
+            (want != NULL && strcmp(raised, want) != 0))
+            fail_msg("%s -> %s: %s", levels[i].old, levels[i].new,
+                     raised ? raised : "no route");
+        conf_unref(&old);
+        conf_unref(&new);
+    }
+}
+
 /* What is shipped loads without a word. */
 static void
 check_example(const char *path)
@@ -493,6 +586,7 @@ main(void)
         cmocka_unit_test(test_secret_files),
         cmocka_unit_test(test_ref),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_levels),
         cmocka_unit_test(test_examples),
     };
 
