@@ -77,6 +77,13 @@ static const struct conf_option origin_options[] = {
      .doc = "How long after it was sent a request may still be carried out. A "
             "write whose outcome is not known invalidates once more when this "
             "has passed."},
+    {.name = "revalidate_rate", .type = CONF_INT,
+     AT(conf_origin, revalidate_rate), .initial = "1000", .max = 1000000,
+     .doc = "How many copies a second this node has revalidated while they are "
+            "served, when very many must be at once: after soft purges, and "
+            "when invalidations may have been missed. The others are served "
+            "as they are until their turn comes. Requests that must wait for "
+            "the origin are never held up, but count. 0: no limit."},
     {.name = "tls_verify", .type = CONF_BOOL, AT(conf_origin, tls_verify),
      .initial = "true",
      .doc = "Whether the certificate of an https server is verified."},

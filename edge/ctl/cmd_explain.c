@@ -192,7 +192,10 @@ print_verdict(const json_t *answer)
     const char *verdict = call_text(answer, "verdict");
 
     printf("verdict  %s: %s\n", verdict, verdict_text(answer, verdict));
-    if (call_true(answer, "refresh"))
+    if (call_true(answer, "refresh_deferred"))
+        puts("         and refreshed later: `revalidate_rate` of the origin is "
+             "used up for now");
+    else if (call_true(answer, "refresh"))
         puts("         and refreshed behind the client's back");
     if (call_true(answer, "strict"))
         puts("         only a request to the origin that is sent after this "

@@ -8,6 +8,8 @@
 #include "cluster/inval.h"
 #include "cluster/peers.h"
 #include "engine_internal.h"
+#include "fetch/origin.h"
+#include "fetch/pace.h"
 #include "http/cache_control.h"
 #include "http/conditional.h"
 #include "http/target.h"
@@ -308,6 +310,15 @@ add_peers(const struct explaining *e, struct buf *out)
     buf_add_char(out, ']');
 }
 
+/* As tx_refresh does. */
+static bool
+is_deferred(const struct explaining *e)
+{
+    return e->plan.refresh && e->found.validity != VALIDITY_VALID &&
+           !pace_ready(origin_pace(e->policy->origin),
+                       e->policy->route->origin->revalidate_rate, e->now_ns);
+}
+
 static void
 add_plan(const struct explaining *e, struct buf *out)
 {
@@ -318,6 +329,7 @@ add_plan(const struct explaining *e, struct buf *out)
     buf_add_char(out, ',');
     add_text(out, "why", span_of(plan_why_text(plan->why)));
     add_bool(out, "refresh", plan->refresh);
+    add_bool(out, "refresh_deferred", is_deferred(e));
     add_bool(out, "strict", plan->strict);
     add_bool(out, "conditional", plan->conditional);
     add_bool(out, "no_peer_has_it", e->no_peer && !e->barred);

@@ -9,6 +9,8 @@
 #include "base/watcher.h"
 #include "cluster/inval.h"
 #include "cluster/session.h"
+#include "fetch/origin.h"
+#include "fetch/pace.h"
 #include "http/conditional.h"
 #include "http/forward.h"
 #include "store/store.h"
@@ -223,6 +225,42 @@ follow(struct tx *tx, struct fill *fill, enum flight_role role)
         watcher_wake(tx->watcher); /* its head may be there already */
 }
 
+/* A floor or a purge of much makes very many copies wait for the origin at
+ * once; what is stale by its own time does not. */
+static bool
+invalidated(const struct tx *tx)
+{
+    return tx->found.object && tx->found.validity != VALIDITY_VALID;
+}
+
+static struct pace *
+pace_of(const struct tx *tx)
+{
+    return origin_pace(tx->policy->origin);
+}
+
+static uint64_t
+rate_of(const struct tx *tx)
+{
+    return tx->policy->route->origin->revalidate_rate;
+}
+
+/* Not its turn: the copy is served, and a later request looks again. */
+static bool
+deferred(const struct tx *tx)
+{
+    if (!invalidated(tx) || pace_ready(pace_of(tx), rate_of(tx), tx->now_ns))
+        return false;
+    counter_add(COUNTER_REFRESH_DEFERRED, 1);
+    return true;
+}
+
+static bool
+take_turn(struct tx *tx)
+{
+    return !invalidated(tx) || pace_take(pace_of(tx), rate_of(tx), tx->now_ns);
+}
+
 /* Whether a fill that ended between our lookup and now has stored something:
  * it was in the store before it left the table of flights, so who leads looks
  * once more. */
@@ -279,6 +317,8 @@ forward_shared(struct tx *tx)
         return false;
     }
     tx_hold_object(tx);
+    if (role == FLIGHT_LEAD && invalidated(tx))
+        pace_count(pace_of(tx), rate_of(tx), tx->now_ns);
     follow(tx, fill_of(flight), role);
     return true;
 }
@@ -370,8 +410,8 @@ tx_refresh(struct tx *tx)
     struct outgoing out;
     enum flight_role role;
 
-    if (forward_is_loop(tx->request->fields,
-                        span_of(tx->use->snapshot->conf->node)))
+    if (deferred(tx) || forward_is_loop(tx->request->fields,
+                                        span_of(tx->use->snapshot->conf->node)))
         return;
     outgoing_init(tx, &out, true);
     out.spec.strict = false;
@@ -381,7 +421,7 @@ tx_refresh(struct tx *tx)
         flight_join(flights, tx_flight_key(tx), make_fill, &out.spec, &role);
 
     outgoing_fini(&out);
-    if (role == FLIGHT_LEAD && stored_since(tx))
+    if (role == FLIGHT_LEAD && (stored_since(tx) || !take_turn(tx)))
         fill_forgo(fill_of(flight));
     else if (role == FLIGHT_LEAD)
         fill_start(fill_of(flight));

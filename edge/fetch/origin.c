@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "fetch/pace.h"
 
 struct server {
     char *url;
@@ -23,6 +24,7 @@ struct origin {
     char *name;
     _Atomic unsigned refs;
     _Atomic unsigned turn;
+    struct pace pace;
     size_t count;
     struct server servers[];
 };
@@ -181,6 +183,12 @@ origin_report(struct origin *origin, size_t index, bool ok, uint64_t now_ns)
         LOG(LOG_INFO, "origin \"%s\": server %s answers again", origin->name,
             server->url);
     }
+}
+
+struct pace *
+origin_pace(struct origin *origin)
+{
+    return &origin->pace;
 }
 
 bool

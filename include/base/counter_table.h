@@ -16,6 +16,7 @@ C(REQ_PEER, "atlas_requests_total", "result=\"peer\"", "")                     \
 C(REQ_PASS, "atlas_requests_total", "result=\"pass\"", "")                     \
 C(REQ_ERROR, "atlas_requests_total", "result=\"error\"", "")                   \
 C(REQ_OWN, "atlas_requests_total", "result=\"own\"", "")                       \
+C(REFRESH_DEFERRED, "atlas_refreshes_deferred_total", "", "Copies served while their revalidation waits for its turn (revalidate_rate).") \
 C(PEER_SERVED_HIT, "atlas_peer_served_total", "result=\"hit\"", "Requests from other nodes, by what they got.") \
 C(PEER_SERVED_MISS, "atlas_peer_served_total", "result=\"miss\"", "")          \
 C(PEER_REFUSED, "atlas_peer_served_total", "result=\"refused\"", "")           \

@@ -72,6 +72,8 @@ struct conf_origin {
     uint64_t first_byte_timeout_ms;
     uint64_t idle_timeout_ms;  /* without a byte of the body */
     uint64_t execution_max_ms; /* from sending to its taking effect, at most */
+    uint64_t revalidate_rate;  /* a second, of what was invalidated in bulk;
+                                * 0: unlimited */
     bool tls_verify;
     uint64_t retries;    /* further attempts, idempotent methods only */
     const char *ca_file; /* PEM; empty: the system's */

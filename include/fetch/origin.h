@@ -24,6 +24,7 @@
 #define ORIGIN_EJECT_MAX_MS 30000
 
 struct origin;
+struct pace;
 
 struct origin_status {
     const char *url; /* valid as long as the origin */
@@ -54,6 +55,10 @@ bool origin_pick(struct origin *origin, uint64_t now_ns, uint64_t *tried,
  * status; one who gave up early reports nothing. */
 void origin_report(struct origin *origin, size_t index, bool ok,
                    uint64_t now_ns);
+
+/* Of revalidations that can wait (fetch/pace.h). Valid as long as the origin.
+ */
+struct pace *origin_pace(struct origin *origin);
 
 /* True when some server is not left alone. */
 bool origin_healthy(const struct origin *origin, uint64_t now_ns);
