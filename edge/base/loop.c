@@ -144,6 +144,65 @@ loop_post(struct loop *loop, struct post *post)
         uv_async_send(&loop->async);
 }
 
+/* ---- work ---- */
+
+struct work {
+    uv_work_t uv;
+    uv_sem_t over; /* of `run` */
+    work_fn run;
+    work_fn done; /* NULL: nobody wants it any more */
+    void *arg;
+};
+
+static void
+on_work(uv_work_t *uv)
+{
+    struct work *work = CONTAINER_OF(uv, struct work, uv);
+
+    work->run(work->arg);
+    uv_sem_post(&work->over);
+}
+
+static void
+on_worked(uv_work_t *uv, int status)
+{
+    struct work *work = CONTAINER_OF(uv, struct work, uv);
+    work_fn done = work->done;
+    void *arg = work->arg;
+
+    (void)status; /* cancelled: then there is no `done` */
+    uv_sem_destroy(&work->over);
+    free(work);
+    if (done != NULL)
+        done(arg);
+}
+
+struct work *
+work_start(struct loop *loop, work_fn run, work_fn done, void *arg)
+{
+    struct work *work = mem_zalloc(sizeof(*work));
+
+    work->run = run;
+    work->done = done;
+    work->arg = arg;
+    CHECK(uv_sem_init(&work->over, 0) == 0);
+    CHECK(uv_queue_work(&loop->uv, &work->uv, on_work, on_worked) == 0);
+    return work;
+}
+
+void
+work_finish(struct work **work, bool cancel)
+{
+    struct work *w = *work;
+
+    *work = NULL;
+    w->done = NULL;
+    if (!cancel || uv_cancel((uv_req_t *)&w->uv) != 0)
+        uv_sem_wait(&w->over);
+}
+
+/* ---- timers ---- */
+
 static void
 on_timer(uv_timer_t *uv)
 {

@@ -11,13 +11,6 @@ secret_init(void)
 }
 
 void
-secret_random(void *bytes, size_t len)
-{
-    secret_init();
-    randombytes_buf(bytes, len);
-}
-
-void
 secret_mac(struct span key, struct span message,
            unsigned char mac[SECRET_MAC_LEN])
 {

@@ -8,7 +8,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "base/check.h"
 #include "base/list.h"
@@ -37,7 +36,7 @@ struct item {
 
 /*
  * Invariants:
- *  1. At most one group is on its way to the disk (`writing`); what is added
+ *  1. At most one group is on its way to the disk (`work`); what is added
  *     meanwhile gathers in `next`.
  *  2. An item is durable once the group that holds its line was synced.
  *  3. The file holds whole lines up to `size`, but for a group under way.
@@ -58,10 +57,8 @@ struct outbox {
     uint64_t next_id; /* the last one in `next` */
     struct buf group;
     uint64_t group_id;
-    bool writing;
-    bool closing;
-    int failed; /* errno of the group */
-    uv_work_t work;
+    int failed;        /* errno of the group */
+    struct work *work; /* the group on its way; or NULL */
 };
 
 /* ---- items ---- */
@@ -209,9 +206,9 @@ replace(struct outbox *outbox, struct span text)
 
 /* On the pool's thread. What was written in part is taken back. */
 static void
-write_group(uv_work_t *work)
+write_group(void *arg)
 {
-    struct outbox *outbox = work->data;
+    struct outbox *outbox = arg;
     const struct buf *group = &outbox->group;
 
     if (outbox->whole) {
@@ -256,7 +253,7 @@ tell(struct outbox *outbox, enum err err)
         item->durable = err == ERR_OK;
         if (err != ERR_OK)
             item_free(outbox, item);
-        if (fn != NULL && !outbox->closing)
+        if (fn != NULL)
             fn(arg, err, id);
     }
 }
@@ -299,12 +296,11 @@ size_is(struct outbox *outbox, uint64_t size, bool anew)
 static void write_next(struct outbox *outbox);
 
 static void
-on_written(uv_work_t *work, int status)
+on_written(void *arg)
 {
-    struct outbox *outbox = work->data;
+    struct outbox *outbox = arg;
 
-    (void)status;
-    outbox->writing = false;
+    outbox->work = NULL;
     if (outbox->failed == 0)
         size_is(outbox, outbox->group.len + (outbox->whole ? 0 : outbox->size),
                 outbox->whole);
@@ -324,7 +320,7 @@ write_next(struct outbox *outbox)
 {
     struct buf empty = outbox->group;
 
-    if (outbox->writing || outbox->next.len == 0)
+    if (outbox->work != NULL || outbox->next.len == 0)
         return;
     outbox->group = outbox->next;
     outbox->group_id = outbox->next_id;
@@ -334,10 +330,7 @@ write_next(struct outbox *outbox)
         buf_clear(&outbox->group);
         print_all(outbox, &outbox->group);
     }
-    outbox->writing = true;
-    outbox->work.data = outbox;
-    CHECK(uv_queue_work(loop_uv(outbox->loop), &outbox->work, write_group,
-                        on_written) == 0);
+    outbox->work = work_start(outbox->loop, write_group, on_written, outbox);
 }
 
 static void
@@ -533,9 +526,11 @@ outbox_close(struct outbox **outbox)
     *outbox = NULL;
     if (o == NULL)
         return;
-    o->closing = true;
-    while (o->writing)
-        uv_run(loop_uv(o->loop), UV_RUN_ONCE);
+    outbox_silence(o);
+    while (o->work != NULL) {
+        work_finish(&o->work, false);
+        on_written(o); /* begins with the next group */
+    }
     while (!list_empty(&o->items))
         item_free(o, list_first(&o->items, struct item, link));
     if (o->fd >= 0)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "base/bloom.h"
 #include "base/log.h"
@@ -26,23 +25,15 @@ struct own_export {
     unsigned char bits[];
 };
 
-/* One run on the pool. `own` is NULL once nobody wants it any more. */
-struct job {
-    uv_work_t work;
-    struct peers_own *own;
-    const struct bloom *bloom;
-    struct own_export *export;
-    uv_sem_t ended; /* the pool is through with the bloom */
-};
-
 struct peers_own {
     struct loop *loop;
     const struct bloom *bloom;
     char incarnation[MEMBERSHIP_INCARNATION_SIZE];
     uint64_t interval_ms;
     struct timer *timer;
-    struct job *job;  /* the one that runs, or NULL */
-    uint64_t version; /* of the latest export */
+    struct work *work;         /* the one that runs, or NULL */
+    struct own_export *export; /* what it fills */
+    uint64_t version;          /* of the latest export */
     _Atomic(struct own_export *) latest;
 };
 
@@ -86,42 +77,22 @@ publish(struct peers_own *own, struct own_export *export)
 
 /* On the pool. */
 static void
-work(uv_work_t *uv)
+fill_export(void *arg)
 {
-    struct job *job = CONTAINER_OF(uv, struct job, work);
+    struct peers_own *own = arg;
 
-    bloom_export(job->bloom, job->export->bits);
-    uv_sem_post(&job->ended);
+    bloom_export(own->bloom, own->export->bits);
 }
 
 static void
-on_worked(uv_work_t *uv, int status)
+on_filled(void *arg)
 {
-    struct job *job = CONTAINER_OF(uv, struct job, work);
-    struct peers_own *own = job->own;
+    struct peers_own *own = arg;
 
-    if (own == NULL || status != 0) {
-        free(job->export);
-    } else {
-        own->job = NULL;
-        publish(own, job->export);
-        timer_start(own->timer, own->interval_ms);
-    }
-    uv_sem_destroy(&job->ended);
-    free(job);
-}
-
-static void
-start_job(struct peers_own *own, struct own_export *export)
-{
-    struct job *job = mem_zalloc(sizeof(*job));
-
-    job->own = own;
-    job->bloom = own->bloom;
-    job->export = export;
-    CHECK(uv_sem_init(&job->ended, 0) == 0);
-    own->job = job;
-    CHECK(uv_queue_work(loop_uv(own->loop), &job->work, work, on_worked) == 0);
+    own->work = NULL;
+    publish(own, own->export);
+    own->export = NULL;
+    timer_start(own->timer, own->interval_ms);
 }
 
 static void
@@ -144,7 +115,8 @@ on_timer(void *arg)
         return;
     }
     own->version = version;
-    start_job(own, export);
+    own->export = export;
+    own->work = work_start(own->loop, fill_export, on_filled, own);
 }
 
 struct peers_own *
@@ -170,12 +142,10 @@ peers_own_free(struct peers_own **own)
     if (o == NULL)
         return;
     timer_free(&o->timer);
-    if (o->job != NULL) {
-        o->job->own = NULL;
-        /* Past this, nobody touches the bloom: it never ran, or has ended. */
-        if (uv_cancel((uv_req_t *)&o->job->work) != 0)
-            uv_sem_wait(&o->job->ended);
-    }
+    /* Past this, nobody touches the bloom. */
+    if (o->work != NULL)
+        work_finish(&o->work, true);
+    free(o->export);
     publish(o, NULL);
     free(o);
     *own = NULL;

@@ -41,6 +41,15 @@ void loop_stop(struct loop *loop);
 /* Any thread. Delivered in the order of posting (of one thread). */
 void loop_post(struct loop *loop, struct post *post);
 
+/* `run` on a thread of the pool, then `done` on the loop's own. */
+struct work;
+typedef void (*work_fn)(void *arg);
+struct work *work_start(struct loop *loop, work_fn run, work_fn done,
+                        void *arg);
+/* Before `done` has fired, which then does not: waits until `run` is over; or,
+ * with `cancel`, sees to it that it need not begin. */
+void work_finish(struct work **work, bool cancel);
+
 /* One-shot timers. fn never fires after timer_stop or timer_free. */
 typedef void (*timer_fn)(void *arg);
 struct timer *timer_new(struct loop *loop, timer_fn fn, void *arg);
