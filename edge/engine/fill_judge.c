@@ -422,6 +422,20 @@ put_in(struct fill *fill, struct object_spec *spec)
     blob_unref(&body);
 }
 
+/* A copy that its sender itself would have validated: what makes it stale may
+ * be known to them alone, or may be what their position covers. So it is below
+ * the floor here, whatever else is known of it. */
+static uint64_t
+claimed_position(const struct fill *fill)
+{
+    uint64_t floor = inval_floor(fill->worker->engine->parts.inval);
+    uint64_t most = floor > 0 ? floor - 1 : 0;
+
+    if (!fill->peer_is_stale || fill->answer_position < most)
+        return fill->answer_position;
+    return most;
+}
+
 void
 fill_keep(struct fill *fill)
 {
@@ -436,7 +450,7 @@ fill_keep(struct fill *fill)
         .vary = &vary,
         .length = blob_len(fill->body),
         .caching = &fill->caching,
-        .position = fill->answer_position,
+        .position = claimed_position(fill),
         .sent_ns = sent_at(fill),
         .received_ns = fill->received_ns,
         .tags = fill->tags.list,
