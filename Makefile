@@ -50,7 +50,7 @@ PROGRAMS := atlas-edge atlas-origin atlasctl
 
 ##@ Use
 .PHONY: all run deps test quick lint unit fuzz scenario tour load conformance \
-	conformance-peers wan bench soak docs format clean help programs tools
+	conformance-peers wan sim bench soak docs format clean help programs tools
 
 all: deps-build ## build the programs (V=release, asan or tsan) into build/V
 	@$(MAKE) --no-print-directory programs
@@ -119,7 +119,7 @@ $(B)/wan/skew.so: tests/wan/skew.c
 wan-programs: $(WAN) $(WAN_TESTS) $(B)/wan/skew.so
 
 ##@ Test
-test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance, wan
+test: deps-build deps-run deps-test ## everything: lint, unit, fuzz corpora, scenarios, tour, load, conformance, wan, sim
 	@tests/run
 
 quick: deps-build deps-test ## the same without what takes long (asan build only)
@@ -132,12 +132,23 @@ wan: deps-build deps-run deps-test ## three sites under partitions, loss and kil
 	@$(MAKE) --no-print-directory V=release programs wan-programs
 	@tests/wan/lab -v release -t $(or $(T),600)
 
+# The simulation's own objects come first: what they define is not taken from the
+# libraries (tests/sim/sim.h).
+SIM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
+$(B)/sim: $(SIM_OBJ) $(call LIB_of,engine report cluster fetch store route conf http base)
+	@echo "  LD $(V) $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 conformance: deps-build deps-test ## the public HTTP cache tests, also part of `make test`
 	@CONFORMANCE=required tests/run $@
 
 conformance-peers: deps-build deps-test deps-peers ## the same through nginx, Varnish, Traffic Server and Squid
 	@$(MAKE) --no-print-directory V=release programs
 	@tests/conformance/compare
+
+sim: deps-build ## many nodes on a seeded clock and network: N seeds (5000) from S (1) on
+	@$(MAKE) --no-print-directory V=release build/release/sim
+	@build/release/sim -n $(or $(N),5000) -s $(or $(S),1)
 
 model: deps-model ## the formal model of leases and purges, checked by Spin (minutes)
 	@tests/model/run
