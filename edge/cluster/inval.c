@@ -111,17 +111,26 @@ free_node(struct grace_defer *defer)
     free(CONTAINER_OF(defer, struct inval_node, u.defer));
 }
 
+/* The first one counts: what a peer has may be from before that. */
+static void
+local_since(struct inval_marks *marks, uint64_t seq)
+{
+    uint64_t first = atomic_load_explicit(&marks->local, memory_order_relaxed);
+
+    if (first == 0 || seq < first)
+        atomic_store_explicit(&marks->local, seq, memory_order_release);
+}
+
 /* What is held is barred as long as it was, and with it all else. */
 static void
 leave_held(struct inval *inval, const struct inval_marks *marks)
 {
     uint32_t held = atomic_load_explicit(&marks->held, memory_order_relaxed);
-    uint64_t local = atomic_load_explicit(&marks->local, memory_order_relaxed);
 
     if (held == 0)
         return;
-    if (local > atomic_load_explicit(&inval->all.local, memory_order_relaxed))
-        atomic_store_explicit(&inval->all.local, local, memory_order_release);
+    local_since(&inval->all,
+                atomic_load_explicit(&marks->local, memory_order_relaxed));
     atomic_fetch_add_explicit(&inval->all.held, held, memory_order_release);
 }
 
@@ -227,12 +236,12 @@ set_mark(struct inval_marks *marks, const struct inval_entry *entry,
     switch (owner) {
     case OWNER_HELD:
         atomic_fetch_add_explicit(&marks->held, 1, memory_order_release);
-        atomic_store_explicit(&marks->local, seq, memory_order_release);
+        local_since(marks, seq);
         break;
     case OWNER_LOCAL:
         marks->plain = true;
         marks->plain_hard = marks->plain_hard || !entry->soft;
-        atomic_store_explicit(&marks->local, seq, memory_order_release);
+        local_since(marks, seq);
         break;
     case OWNER_SITE:
         /* Now everybody knows what only we knew. */

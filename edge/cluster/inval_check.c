@@ -115,7 +115,7 @@ take(const struct inval_marks *marks, struct inval_found *found)
         found->hard = hard;
     if (soft > found->soft)
         found->soft = soft;
-    if (local > found->local)
+    if (local != 0 && (found->local == 0 || local < found->local))
         found->local = local;
     if (atomic_load_explicit(&marks->held, memory_order_acquire) > 0)
         found->held = true;

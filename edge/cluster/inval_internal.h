@@ -34,7 +34,7 @@
 struct inval_marks {
     _Atomic uint64_t hard;
     _Atomic uint64_t soft;
-    _Atomic uint64_t local; /* the last one that only this node knows */
+    _Atomic uint64_t local; /* the first one that only this node knows */
     _Atomic uint32_t held;  /* of those, how many are kept to be published */
     bool plain;             /* the control thread's: one is not kept ... */
     bool plain_hard;        /* ... and one of those is hard */

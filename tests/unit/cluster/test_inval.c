@@ -464,12 +464,43 @@ holds_back(void **state)
     inval_publish(inval);
     inval_release(inval, &first);
     assert_true(inval_barred(inval, &x));
-    assert_int_equal(localize("p=a/1/11", seq + 3, "x"), seq + 2);
+    assert_int_equal(localize("p=a/1/11", seq + 3, "x"), seq);
     apply_site(p, 12, false, "x"); /* seq + 4: the second one, published */
     inval_release(inval, &second);
     assert_false(inval_barred(inval, &x));
     assert_int_equal(localize("p=a/1/12", seq + 4, "x"), seq + 4);
     assert_int_equal(localize("p=a/1/11", seq + 4, "x"), seq + 3);
+}
+
+/* Nor do others that come after it and say less. */
+static void
+holds_back_the_first(void **state)
+{
+    size_t p = inval_site(inval, SPAN("p"));
+    struct inval_subject x = {.host = SPAN("x"), .path = SPAN("/")};
+    struct inval_entry hard = entry(INVAL_HOST, false, "x", "");
+    struct inval_entry soft = entry(INVAL_HOST, true, "x", "");
+    struct inval_entry all = entry(INVAL_ALL, true, "", "");
+    struct inval_hold holds[3];
+
+    (void)state;
+    inval_site_at(inval, p, 0xa, 1, 10);
+    inval_publish(inval);
+    inval_hold(inval, &hard, &holds[0]);
+    inval_hold(inval, &soft, &holds[1]);
+    inval_hold(inval, &all, &holds[2]);
+    inval_publish(inval);
+    uint64_t claim = localize("p=a/1/10", inval_seq(inval), "x");
+
+    assert_int_equal(inval_check(inval, &x, claim), VALIDITY_HARD);
+    for (size_t i = 0; i < ARRAY_LEN(holds); i++)
+        inval_release(inval, &holds[i]);
+    /* Where nothing is kept, neither. */
+    apply_local(INVAL_HOST, false, "x", "");
+    apply_local(INVAL_HOST, true, "x", "");
+    apply_local(INVAL_ALL, true, "", "");
+    claim = localize("p=a/1/10", inval_seq(inval), "x");
+    assert_int_equal(inval_check(inval, &x, claim), VALIDITY_HARD);
 }
 
 /* Nor does its being dropped from tables that are full. */
@@ -617,6 +648,7 @@ main(void)
         T(overflow),
         T(localizes),
         T(holds_back),
+        T(holds_back_the_first),
         T(holds_back_when_full),
         T(many_prefix_lengths),
         T(ring_wraps),
