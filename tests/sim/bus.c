@@ -307,6 +307,11 @@ on_command(void *arg)
         return;
     }
     message->answer = redis_execute(message->site, message->command);
+    if (message->command->kind == COMMAND_SYNC &&
+        net_deaf(redis, message->place)) {
+        message->answer->err = ERR_PROTOCOL;
+        message->answer->why = "nonsense";
+    }
     if (!is_current(message)) {
         message_free(message);
         return;

@@ -39,6 +39,10 @@ on_push(void *arg)
     struct bus *bus = push->wire->bus;
 
     if (bus != NULL && bus->listener != NULL) {
+        if (push->stored != NULL && net_deaf(bus_redis(bus), bus->place)) {
+            push_free(push);
+            return;
+        }
         if (!net_up(bus_redis(bus), bus->place)) {
             /* It notices when a sign of life does not come. */
             bus_unsubscribe(bus, S + chance_below(S));

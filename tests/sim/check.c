@@ -22,6 +22,8 @@ static uint64_t held[NODES_MAX][KEYS_MAX]; /* since then; 0: not */
 static bool gone[KEYS_MAX];
 /* What is signed by a clock that went back is refused for as long. */
 static bool stepped;
+static unsigned alone[NODES_MAX];
+static uint64_t kept[NODES_MAX][KEYS_MAX];
 static uint64_t seen[SESSIONS][KEYS_MAX];
 
 void
@@ -35,6 +37,8 @@ check_reset(void)
     memset(held, 0, sizeof(held));
     memset(gone, 0, sizeof(gone));
     stepped = false;
+    memset(alone, 0, sizeof(alone));
+    memset(kept, 0, sizeof(kept));
 }
 
 const char *
@@ -99,6 +103,22 @@ check_restarted(unsigned node)
 }
 
 void
+check_alone(unsigned node, bool is_alone)
+{
+    if (is_alone)
+        alone[node]++;
+    else if (alone[node] > 0 && --alone[node] == 0)
+        memset(kept[node], 0, sizeof(kept[node]));
+}
+
+void
+check_kept(unsigned node, unsigned key, uint64_t version)
+{
+    if (alone[node] > 0)
+        raise_to(&kept[node][key], version);
+}
+
+void
 check_stepped(void)
 {
     stepped = true;
@@ -149,8 +169,23 @@ check_read_begin(struct read_check *read)
     case LEVELS:
         break;
     }
+    raise_to(&read->need, kept[read->node][read->key]);
     if (read->final)
         raise_to(&read->need, promised[read->key]);
+}
+
+/* Whether it can know of others: from a Redis. */
+static bool
+knows_members(const struct read_check *read)
+{
+    for (unsigned i = 0; i < site_count; i++) {
+        if (was_well(redis_well_since(i), read) &&
+            was_well(net_well_since(PLACE_NODE + (int)read->node,
+                                    PLACE_REDIS + (int)i),
+                     read))
+            return true;
+    }
+    return false;
 }
 
 static bool
@@ -180,7 +215,9 @@ owes_answer(const struct read_check *read)
         was_well(net_well_since(PLACE_NODE + (int)read->node, PLACE_ORIGIN),
                  read))
         return "the origin could be reached";
-    return !gone[read->key] && peer_holds(read) ? "a peer had a copy" : NULL;
+    return !gone[read->key] && knows_members(read) && peer_holds(read)
+               ? "a peer had a copy"
+               : NULL;
 }
 
 void

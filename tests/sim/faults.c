@@ -58,6 +58,11 @@ fault_begin(const struct action *action)
         break;
     case ACT_ALONE:
         cut_redis(action, true);
+        check_alone(action->node, true);
+        break;
+    case ACT_DEAF:
+        net_deafen(PLACE_REDIS + (int)action->a, PLACE_NODE + (int)action->node,
+                   true);
         break;
     case ACT_KILL:
         if (node != NULL)
@@ -89,7 +94,8 @@ fault_begin(const struct action *action)
         origin_set_up(false);
         break;
     case ACT_SLOW:
-        net_slow((int)action->a, (int)action->b, 20);
+        net_slow((int)action->a, (int)action->b,
+                 2 + (unsigned)chance_below(20));
         break;
     case ACT_STEP: /* and nothing renews what it believes */
         cut_redis(action, true);
@@ -117,8 +123,15 @@ fault_end(void *arg)
         cut_sites(action, false);
         break;
     case ACT_ALONE:
+        check_alone(action->node, false);
+        cut_redis(action, false);
+        break;
     case ACT_STEP:
         cut_redis(action, false);
+        break;
+    case ACT_DEAF:
+        net_deafen(PLACE_REDIS + (int)action->a, PLACE_NODE + (int)action->node,
+                   false);
         break;
     case ACT_KILL:
         if (nodes[action->node] == NULL)

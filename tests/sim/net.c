@@ -5,6 +5,7 @@
 
 struct way {
     unsigned cuts; /* faults may overlap */
+    unsigned deaf;
     unsigned slow; /* times as long */
     uint64_t delay_ns;
     uint64_t well_since;
@@ -62,6 +63,23 @@ net_slow(int a, int b, unsigned times)
     ways[b][a].slow = times;
     ways[a][b].well_since = sim_now();
     ways[b][a].well_since = sim_now();
+}
+
+void
+net_deafen(int redis, int node, bool deaf)
+{
+    struct way *way = &ways[redis][node];
+
+    if (deaf)
+        way->deaf++;
+    else if (way->deaf > 0)
+        way->deaf--;
+}
+
+bool
+net_deaf(int redis, int node)
+{
+    return ways[redis][node].deaf > 0;
 }
 
 uint64_t

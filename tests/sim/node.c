@@ -285,15 +285,25 @@ nodes_buried(void)
     return list_empty(&graves);
 }
 
-void
-nodes_stop(void)
+static void
+kill_all(void)
 {
     for (unsigned i = 0; i < node_count; i++) {
         if (nodes[i] != NULL)
             node_kill(i);
     }
-    for (int i = 0; i < 100 && !nodes_buried(); i++)
+}
+
+void
+nodes_stop(void)
+{
+    /* What was planned may start some again. */
+    for (int i = 0; i < 100; i++) {
+        kill_all();
+        if (nodes_buried())
+            break;
         sim_run(sim_now() + S);
+    }
     CHECK(nodes_buried());
 }
 

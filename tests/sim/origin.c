@@ -15,6 +15,7 @@
 struct key {
     unsigned count;
     uint64_t since[VERSIONS_MAX]; /* of version i + 1 */
+    uint64_t put;
 };
 
 static struct key keys[KEYS_MAX];
@@ -67,6 +68,12 @@ uint64_t
 origin_version(unsigned key)
 {
     return keys[key].count;
+}
+
+uint64_t
+origin_put_version(unsigned key)
+{
+    return keys[key].put;
 }
 
 uint64_t
@@ -123,6 +130,16 @@ add_date(struct buf *out)
     buf_add_text(out, text);
 }
 
+static struct span
+lifetime_of(unsigned key)
+{
+    static const char *const lifetimes[] = {
+        "max-age=600, stale-while-revalidate=600", "max-age=600", "max-age=2",
+        "max-age=2, stale-while-revalidate=600"};
+
+    return span_of(lifetimes[key % 4]);
+}
+
 struct web_response *
 origin_answer(struct span method, struct span target,
               const struct fields *request, struct span body)
@@ -135,15 +152,14 @@ origin_answer(struct span method, struct span target,
     (void)body;
     CHECK(origin_key_of(target, &key));
     if (span_eq(method, SPAN("PUT")))
-        origin_write(key);
+        keys[key].put = origin_write(key);
     buf_printf(&etag, "\"k%u-%u\"", key, keys[key].count);
     buf_printf(&text, "%u", keys[key].count);
     buf_printf(&tag, "t%u", key);
     add_date(&date);
     fields_add(&fields, SPAN("Date"), buf_span(&date));
     fields_add(&fields, SPAN("ETag"), buf_span(&etag));
-    fields_add(&fields, SPAN("Cache-Control"),
-               SPAN("max-age=600, stale-while-revalidate=600"));
+    fields_add(&fields, SPAN("Cache-Control"), lifetime_of(key));
     fields_add(&fields, SPAN("Surrogate-Key"), buf_span(&tag));
     if (span_eq(method, SPAN("PUT")))
         status = 204;

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "node_internal.h"
-#include "world.h"
+#include "plan_internal.h"
 
 #define KEYS 10
 #define PURGE_WIDE 6     /* from here on a purge is of more than the key */
@@ -15,9 +15,9 @@ const char *const level_names[LEVELS] = {"ap", "bounded", "session", "lease",
                                          "cp"};
 
 static const char *const act_names[ACTS] = {
-    "read", "session-read", "write",  "put",   "purge", "cut",
-    "part", "alone",        "kill",   "pause", "stall", "redis",
-    "trim", "redis-pause",  "origin", "slow",  "step",
+    "read",  "session-read", "write",       "put",    "purge", "cut",
+    "part",  "alone",        "deaf",        "kill",   "pause", "stall",
+    "redis", "trim",         "redis-pause", "origin", "slow",  "step",
 };
 
 enum level
@@ -38,8 +38,8 @@ some_time(void)
     return CALM + chance_below(END - CALM);
 }
 
-static struct action *
-add(struct plan_of *plan, enum act act, uint64_t time)
+struct action *
+plan_add(struct plan_of *plan, enum act act, uint64_t time)
 {
     plan->list =
         mem_realloc(plan->list, (plan->count + 1) * sizeof(*plan->list));
@@ -76,7 +76,7 @@ static void
 add_fault(struct plan_of *plan)
 {
     enum act act = ACT_CUT + (enum act)chance_below(ACTS - ACT_CUT);
-    struct action *action = add(plan, act, some_time());
+    struct action *action = plan_add(plan, act, some_time());
     uint64_t length =
         50 * MS + chance_below(chance_one_in(3) ? 500 * MS : 6 * S);
 
@@ -95,7 +95,7 @@ add_fault(struct plan_of *plan)
     } else if (act == ACT_REDIS) {
         action->a = (unsigned)chance_below(site_count);
         action->b = (unsigned)chance_below(3);
-    } else if (act == ACT_TRIM || act == ACT_REDIS_PAUSE) {
+    } else if (act == ACT_TRIM || act == ACT_REDIS_PAUSE || act == ACT_DEAF) {
         action->a = (unsigned)chance_below(site_count);
     } else if (act == ACT_STALL) {
         action->a = (unsigned)chance_below(WORKERS + 1);
@@ -103,11 +103,10 @@ add_fault(struct plan_of *plan)
 }
 
 /* Around a change: reads before and after, at all nodes. */
-static void
-add_change(struct plan_of *plan)
+void
+plan_change(struct plan_of *plan, uint64_t time)
 {
-    uint64_t time = some_time();
-    struct action *write = add(plan, ACT_WRITE, time);
+    struct action *write = plan_add(plan, ACT_WRITE, time);
     unsigned key = write->key;
 
     /* Some keys are never purged hard, so that there is a copy to be had. */
@@ -117,7 +116,7 @@ add_change(struct plan_of *plan)
         write->act = ACT_PUT;
     if (!chance_one_in(5)) {
         struct action *purge =
-            add(plan, ACT_PURGE, time + chance_delay(MS, 800 * MS));
+            plan_add(plan, ACT_PURGE, time + chance_delay(MS, 800 * MS));
 
         purge->key = key;
         purge->a = (unsigned)chance_below(8); /* how: see world.c */
@@ -126,8 +125,8 @@ add_change(struct plan_of *plan)
     }
     for (int i = 0; i < 8; i++) {
         struct action *read =
-            add(plan, chance_one_in(4) ? ACT_SESSION : ACT_READ,
-                time - 500 * MS + chance_below(4 * S));
+            plan_add(plan, chance_one_in(4) ? ACT_SESSION : ACT_READ,
+                     time - 500 * MS + chance_below(4 * S));
 
         read->key = key;
         read->a = (unsigned)chance_below(SESSIONS);
@@ -155,9 +154,11 @@ world_plan(uint64_t seed, struct plan_of *plan)
     for (size_t i = 0; i < faults; i++)
         add_fault(plan);
     for (size_t i = 0; i < 30; i++)
-        add_change(plan);
+        plan_change(plan, some_time());
+    for (size_t i = chance_below(5); i > 0; i--)
+        plan_story(plan, some_time());
     for (size_t i = 0; i < 60; i++)
-        add(plan, ACT_READ, some_time());
+        plan_add(plan, ACT_READ, some_time());
     qsort(plan->list, plan->count, sizeof(*plan->list), by_time);
 }
 

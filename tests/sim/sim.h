@@ -99,6 +99,9 @@ void net_cut_both(int a, int b, bool cut);
 bool net_up(int from, int to);
 void net_delay(int a, int b, uint64_t ns);
 void net_slow(int a, int b, unsigned times);
+/* Of a Redis and a node: entries do not get through, all else does. */
+void net_deafen(int redis, int node, bool deaf);
+bool net_deaf(int redis, int node);
 /* One way, this time. */
 uint64_t net_latency(int from, int to);
 /* Since when nothing was wrong between the two, both ways; UINT64_MAX: it is.
@@ -133,6 +136,8 @@ void origin_reset(unsigned keys);
 /* A write at the origin itself. Gives the version. */
 uint64_t origin_write(unsigned key);
 uint64_t origin_version(unsigned key);
+/* The last one that a node wrote. */
+uint64_t origin_put_version(unsigned key);
 /* What a key's version was at that time. */
 uint64_t origin_version_at(unsigned key, uint64_t time);
 void origin_set_up(bool up);

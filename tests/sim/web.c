@@ -217,11 +217,9 @@ serve(void *arg)
 static uint64_t
 origin_delay(const struct fetch *fetch)
 {
-    uint64_t high = 3 * MS;
-
-    if (chance_one_in(20))
-        high = fetch->has_body ? 2500 * MS : 600 * MS;
-    return chance_delay(100 * US, high);
+    if (fetch->has_body && chance_one_in(3))
+        return chance_below(2500 * MS);
+    return chance_delay(100 * US, chance_one_in(20) ? 600 * MS : 3 * MS);
 }
 
 static void

@@ -239,6 +239,8 @@ on_purged(void *arg, const struct purge_result *result)
         return;
     }
     check_promised(purging->key, purging->version);
+    if (result->outcome == PURGE_KEPT && !purging->purge.soft)
+        check_kept(purging->node, purging->key, purging->version);
     totals.kept += result->outcome == PURGE_KEPT;
     if (result->outcome != PURGE_PUBLISHED || !purging->all) {
         ask(purging->node, purging->key, SESSIONS, false, false);
@@ -380,6 +382,11 @@ look(void *arg)
 {
     bool last = arg != NULL;
 
+    /* Whatever became of them and of their nodes: W1 to W4. */
+    for (unsigned key = 0; key < world_keys() && last; key++) {
+        if (level_of(key) != LEVEL_AP)
+            check_promised(key, origin_put_version(key));
+    }
     for (unsigned i = 0; i < node_count; i++) {
         for (unsigned key = 0; key < world_keys(); key++)
             ask(i, key, SESSIONS, false, last);

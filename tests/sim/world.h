@@ -10,6 +10,7 @@
 #include "base/span.h"
 
 #define SESSIONS 3
+#define PURGE_WIDE 6 /* from here on a purge is of more than the key */
 
 enum level {
     LEVEL_AP,
@@ -29,6 +30,7 @@ enum act {
     ACT_CUT,   /* a link, one way or both */
     ACT_PART,  /* two sites */
     ACT_ALONE, /* a node, from every Redis */
+    ACT_DEAF,  /* a node hears of no entry of a site, and yet renews */
     ACT_KILL,
     ACT_PAUSE,
     ACT_STALL, /* one thread of a node */
@@ -113,6 +115,10 @@ void check_promised(unsigned key, uint64_t version);
 /* Copies may be gone: of one key, or all; or those of a node. */
 void check_gone(unsigned key, bool all);
 void check_restarted(unsigned node);
+/* A node reaches no Redis; what it keeps counts there meanwhile, over a crash,
+ * too. */
+void check_alone(unsigned node, bool alone);
+void check_kept(unsigned node, unsigned key, uint64_t version);
 /* A wall clock was. */
 void check_stepped(void);
 void check_session(unsigned session, unsigned key, uint64_t version);

@@ -1,0 +1,237 @@
+/* What goes wrong only when several things come together is rare by chance
+ * alone. So some of it is arranged; when and where, chance says. */
+#include "plan_internal.h"
+
+#include "node_internal.h"
+
+static unsigned
+some_node(void)
+{
+    return (unsigned)chance_below(node_count);
+}
+
+static unsigned
+another(unsigned node)
+{
+    return (node + 1 + (unsigned)chance_below(node_count - 1)) % node_count;
+}
+
+static unsigned
+site_of(unsigned node)
+{
+    return node / (node_count / site_count);
+}
+
+/* A key of a level. */
+static unsigned
+some_key(enum level level)
+{
+    return (unsigned)level + (chance_one_in(2) ? LEVELS : 0);
+}
+
+static uint64_t
+within(uint64_t from, uint64_t to)
+{
+    return from + chance_below(to - from);
+}
+
+static void
+read_at(struct plan_of *plan, unsigned node, unsigned key, uint64_t time)
+{
+    struct action *action = plan_add(plan, ACT_READ, time);
+
+    action->node = node;
+    action->key = key;
+}
+
+static void
+read_everywhere(struct plan_of *plan, unsigned key, uint64_t time)
+{
+    for (unsigned i = 0; i < node_count; i++)
+        read_at(plan, i, key, time + chance_below(20 * MS));
+}
+
+static void
+session_read(struct plan_of *plan, unsigned node, unsigned key,
+             unsigned session, uint64_t time)
+{
+    struct action *action = plan_add(plan, ACT_SESSION, time);
+
+    action->node = node;
+    action->key = key;
+    action->a = session;
+}
+
+static void
+write_at(struct plan_of *plan, unsigned key, uint64_t time)
+{
+    plan_add(plan, ACT_WRITE, time)->key = key;
+}
+
+static void
+purge_at(struct plan_of *plan, unsigned node, unsigned key, bool hard,
+         uint64_t time)
+{
+    struct action *action = plan_add(plan, ACT_PURGE, time);
+
+    action->node = node;
+    action->key = key;
+    action->a = (unsigned)chance_below(PURGE_WIDE);
+    action->hard = hard;
+    action->all = true;
+}
+
+static struct action *
+fault(struct plan_of *plan, enum act act, unsigned node, uint64_t time,
+      uint64_t length)
+{
+    struct action *action = plan_add(plan, act, time);
+
+    action->node = node;
+    action->until = time + length;
+    return action;
+}
+
+static void
+cut(struct plan_of *plan, unsigned node, unsigned site, uint64_t time,
+    uint64_t length)
+{
+    struct action *action = fault(plan, ACT_CUT, node, time, length);
+
+    action->a = PLACE_REDIS + site;
+    action->b = PLACE_NODE + node;
+    action->both = true;
+}
+
+/* A Redis fails while one node does not reach it, and something is published
+ * there that this node will not read, or not in that history. */
+static void
+loss(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node(), site = site_of(node);
+    size_t first = plan->count;
+    struct action *action;
+
+    plan_change(plan, time + within(200 * MS, 500 * MS));
+    for (size_t i = first; i < plan->count; i++) {
+        if (plan->list[i].act == ACT_PURGE || plan->list[i].act == ACT_PUT)
+            plan->list[i].node = node;
+    }
+    cut(plan, some_node(), site, time, within(S, 5 * S));
+    action = fault(plan, chance_one_in(3) ? ACT_TRIM : ACT_REDIS, node,
+                   time + within(700 * MS, 2700 * MS), within(50 * MS, S));
+    action->a = site;
+    action->b = (unsigned)chance_below(3);
+}
+
+/* A node dies with a write on its way. */
+static void
+dead_writer(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node();
+    unsigned key = some_key(chance_one_in(2) ? LEVEL_LEASE : LEVEL_SESSION);
+    struct action *put;
+
+    read_everywhere(plan, key, time);
+    put = plan_add(plan, ACT_PUT, time + 300 * MS);
+    put->node = node;
+    put->key = key;
+    put->a = (unsigned)chance_below(SESSIONS);
+    fault(plan, ACT_KILL, node,
+          time + 300 * MS + chance_delay(2 * MS, 900 * MS),
+          within(100 * MS, 1500 * MS));
+    read_everywhere(plan, key, time + within(500 * MS, 3 * S));
+}
+
+/* A write that the origin is at for longer than anybody waits, while its node
+ * cannot be told what came of it. */
+static void
+unheard_writer(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node();
+    unsigned key = some_key(chance_one_in(2) ? LEVEL_LEASE : LEVEL_SESSION);
+    struct action *action;
+
+    read_everywhere(plan, key, time);
+    action = plan_add(plan, ACT_PUT, time + 300 * MS);
+    action->node = node;
+    action->key = key;
+    action->a = (unsigned)chance_below(SESSIONS);
+    action = fault(plan, ACT_CUT, node,
+                   time + 300 * MS + chance_delay(2 * MS, 200 * MS),
+                   within(S, 3 * S));
+    action->a = PLACE_ORIGIN;
+    action->b = PLACE_NODE + node;
+    action->both = false;
+    read_everywhere(plan, key, time + within(1300 * MS, 2500 * MS));
+}
+
+/* A purge that no Redis takes, at a node that dies meanwhile, or not, while the
+ * others have the old copy. */
+static void
+kept(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node();
+    unsigned key = some_key(chance_one_in(3) ? LEVEL_SESSION : LEVEL_AP);
+
+    read_everywhere(plan, key, time);
+    fault(plan, ACT_ALONE, node, time + 300 * MS, within(4 * S, 6 * S));
+    write_at(plan, key, time + 1200 * MS);
+    purge_at(plan, node, key, true, time + 1300 * MS);
+    if (chance_one_in(2))
+        fault(plan, ACT_KILL, node, time + within(1700 * MS, 2000 * MS),
+              200 * MS);
+    for (uint64_t at = time + 1500 * MS; at < time + 5 * S; at += 300 * MS)
+        read_at(plan, node, key, at);
+}
+
+/* A purge is acknowledged, after its time, while a node that has the old copy
+ * hears of nothing: it was cut off right after it renewed its lease. */
+static void
+late_lease(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node(), other = another(node);
+    unsigned key = some_key(LEVEL_LEASE);
+    uint64_t at = time + within(500 * MS, 1500 * MS);
+    struct action *slow = fault(plan, ACT_SLOW, node, time, 2 * S);
+
+    slow->a = PLACE_REDIS + site_of(other);
+    slow->b = PLACE_NODE + node;
+    read_at(plan, node, key, at - 100 * MS);
+    write_at(plan, key, at - 2 * MS);
+    purge_at(plan, other, key, chance_one_in(2), at);
+    if (chance_one_in(2))
+        cut(plan, node, site_of(other), at + chance_below(60 * MS), 6 * S);
+    else
+        fault(plan, ACT_DEAF, node, at - chance_below(400 * MS), 6 * S)->a =
+            site_of(other);
+}
+
+/* A session goes on at a node that lags. */
+static void
+lagging(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node(), other = another(node);
+    unsigned session = (unsigned)chance_below(SESSIONS);
+    unsigned key = some_key(LEVEL_SESSION);
+
+    read_at(plan, node, key, time);
+    read_at(plan, other, key, time);
+    fault(plan, chance_one_in(2) ? ACT_ALONE : ACT_DEAF, other, time + 300 * MS,
+          4 * S)
+        ->a = site_of(node);
+    write_at(plan, key, time + 400 * MS);
+    purge_at(plan, node, key, chance_one_in(2), time + 450 * MS);
+    session_read(plan, node, key, session, time + 700 * MS);
+    session_read(plan, other, key, session, time + 900 * MS);
+    session_read(plan, other, key, session, time + 1900 * MS);
+}
+
+void
+plan_story(struct plan_of *plan, uint64_t time)
+{
+    static void (*const stories[])(struct plan_of *, uint64_t) = {
+        loss, dead_writer, unheard_writer, kept, late_lease, lagging};
+
+    stories[chance_below(sizeof(stories) / sizeof(stories[0]))](plan, time);
+}
