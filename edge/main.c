@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "cluster/auth.h"
+#include "cluster/bookmark.h"
 #include "cluster/inval.h"
 #include "cluster/outbox.h"
 #include "cluster/peers.h"
@@ -41,6 +42,8 @@ struct edge {
     struct fetch_pool *fetch;
     struct store *store;
     struct inval *inval;
+    struct bookmark *bookmark; /* and where we were, by that */
+    struct position resume;
     struct outbox *outbox;
     struct streams *streams;
     struct auth *auth;
@@ -213,7 +216,7 @@ watch_signals(struct edge *edge)
 
 /* False when the folder is of no use. */
 static bool
-make_outbox(struct edge *edge)
+open_state(struct edge *edge)
 {
     char why[512];
 
@@ -221,9 +224,13 @@ make_outbox(struct edge *edge)
         return true;
     edge->outbox =
         outbox_open(edge->loop, edge->conf->state_dir, why, sizeof(why));
-    if (edge->outbox == NULL)
+    if (edge->outbox == NULL) {
         LOG(LOG_ERROR, "the outbox cannot be used: %s", why);
-    return edge->outbox != NULL;
+        return false;
+    }
+    edge->bookmark =
+        bookmark_open(edge->loop, edge->conf->state_dir, &edge->resume);
+    return true;
 }
 
 static void
@@ -232,7 +239,9 @@ make_cluster(struct edge *edge)
     const struct conf *conf = edge->conf;
 
     edge->inval = inval_new((size_t)conf->invalidation_memory_bytes);
-    edge->streams = streams_new(edge->loop, conf, edge->inval, edge->outbox);
+    struct streams_kept kept = {edge->outbox, edge->bookmark, &edge->resume};
+
+    edge->streams = streams_new(edge->loop, conf, edge->inval, &kept);
     if (conf->secret[0] == '\0')
         return;
     struct auth_options options = {
@@ -336,7 +345,7 @@ make(struct edge *edge)
     edge->fetch = fetch_pool_new(edge->loop, NULL);
     edge->store =
         store_new((size_t)conf->memory_bytes, (size_t)conf->max_object_bytes);
-    if (!make_outbox(edge))
+    if (!open_state(edge))
         return false;
     make_cluster(edge);
     if (edge->auth != NULL && conf->peers.enabled)
@@ -357,6 +366,7 @@ take_apart(struct edge *edge)
     peers_free(&edge->peers);
     streams_free(&edge->streams);
     outbox_close(&edge->outbox);
+    bookmark_close(&edge->bookmark);
     auth_free(&edge->auth);
     store_free(&edge->store);
     inval_free(&edge->inval);

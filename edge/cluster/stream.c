@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "cluster/bookmark.h"
 #include "cluster/lease.h"
 #include "conf/conf.h"
 #include "stream_internal.h"
@@ -41,7 +43,23 @@ add_site(struct streams *streams, const struct streams_options *options,
     if (stream->own)
         streams->own = stream;
     streams->configured = true;
+    if (options->resume != NULL)
+        stream_resume(stream,
+                      position_find(options->resume, span_of(site->name)));
     stream_start(stream, &bus);
+}
+
+/* ---- where we are, written down ---- */
+
+static void
+on_note(void *arg)
+{
+    struct streams *streams = arg;
+    struct span text = inval_snapshot(streams->inval)->text;
+
+    if (text.len > 0)
+        bookmark_note(streams->bookmark, text);
+    timer_start(streams->note_timer, BOOKMARK_EVERY_MS);
 }
 
 /* A new one each time we start: who was here before holds nothing of ours. */
@@ -87,6 +105,11 @@ streams_start(struct loop *control, const struct streams_options *options,
     for (size_t i = 0; i < options->site_count; i++)
         add_site(streams, options, i);
     outbox_start(streams);
+    streams->bookmark = options->bookmark;
+    if (streams->bookmark != NULL) {
+        streams->note_timer = timer_new(control, on_note, streams);
+        timer_start(streams->note_timer, BOOKMARK_EVERY_MS);
+    }
     return streams;
 }
 
@@ -133,7 +156,7 @@ streams_configure(struct streams *streams, const struct conf *conf)
 
 struct streams *
 streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
-            struct outbox *outbox)
+            const struct streams_kept *kept)
 {
     struct streams_site *sites =
         mem_zalloc(conf->site_count * sizeof(*sites) + 1);
@@ -149,7 +172,9 @@ streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
         .generation = conf->sites_generation,
         .drift_percent = (unsigned)conf->drift_percent,
         .purge_sites = conf_purge_sites(conf),
-        .outbox = outbox,
+        .outbox = kept->outbox,
+        .bookmark = kept->bookmark,
+        .resume = kept->resume,
         .execution_max_ms = execution_max_ms(conf),
     };
 
@@ -189,6 +214,9 @@ streams_free(struct streams **streams)
         return;
     TAG_CHECK(s, STREAMS_TAG);
     s->closed = true;
+    if (s->bookmark != NULL)
+        on_note(s);
+    timer_free(&s->note_timer);
     outbox_stop(s);
     purge_abandon(s);
     intent_abandon(s);

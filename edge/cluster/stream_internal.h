@@ -103,6 +103,8 @@ struct streams {
     lease_sites purge_sites;   /* of what the outbox holds */
     struct outbox *outbox;     /* NULL: none */
     uint64_t execution_max_ms; /* the longest of any origin */
+    struct bookmark *bookmark; /* NULL: none */
+    struct timer *note_timer;
     struct timer *pump_timer;
     size_t pumping;           /* entries of the outbox on their way */
     bool stuck;               /* the last one found no stream */
@@ -121,6 +123,10 @@ struct streams {
     bool closed;
 };
 
+/* Before it starts: goes on where it was (NULL: nowhere). Whether it is still
+ * the same history, and all is there, the first sync tells. */
+struct position_site;
+void stream_resume(struct stream *stream, const struct position_site *at);
 void stream_start(struct stream *stream, const struct bus_options *options);
 void stream_stop(struct stream *stream);
 /* Reads what is new, now; once more if a sync is under way already. */

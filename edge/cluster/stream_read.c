@@ -29,7 +29,7 @@ log_floor(struct stream *stream, enum floor_reason reason)
 
     /* The others are no stream's. */
     static const char *const texts[FLOOR_REASONS] = {
-        [FLOOR_START] = "met for the first time",
+        [FLOOR_START] = "met for the first time since the start",
         [FLOOR_HOLE] = "entries are missing that were not read in time (they "
                        "were trimmed or deleted)",
         [FLOOR_TERM] = "it began another history (Redis was restarted, "
@@ -295,6 +295,20 @@ on_listening(void *arg)
 
     if (bus_connected(stream->bus))
         stream_sync(stream);
+}
+
+void
+stream_resume(struct stream *stream, const struct position_site *at)
+{
+    if (at == NULL)
+        return;
+    stream->met = true;
+    stream->era = (struct bus_era){at->epoch, at->term};
+    stream->era_since_ns = clock_boot_ns();
+    stream->cursor = (struct bus_id){at->n, 0};
+    stream->last_n = at->n;
+    raise_floor(stream, FLOOR_START);
+    inval_publish(stream->streams->inval);
 }
 
 void

@@ -20,11 +20,13 @@
 #include "cluster/inval.h"
 #include "cluster/lease.h"
 
+struct bookmark;
 struct bus;
 struct conf;
 struct leases;
 struct loop;
 struct outbox;
+struct position;
 struct streams;
 
 struct streams_site {
@@ -49,12 +51,24 @@ struct streams_options {
                                 * struct purge, writers) */
     struct outbox *outbox;     /* outlives the streams; NULL: none */
     uint64_t execution_max_ms; /* an origin's longest time for a request */
+    /* Where to go on, as it was written down, and where to write it down;
+     * both borrowed, the latter as long as the streams. NULL: nowhere. */
+    const struct position *resume;
+    struct bookmark *bookmark;
 };
 
-/* Begins to connect to every site's Redis. `conf` is not kept; the outbox,
- * which may be NULL, outlives the streams. */
+/* What is in the state_dir; all NULL without one. */
+struct streams_kept {
+    struct outbox *outbox;
+    struct bookmark *bookmark;
+    const struct position *resume;
+};
+
+/* Begins to connect to every site's Redis. `conf` is not kept; what is kept
+ * outlives the streams. */
 struct streams *streams_new(struct loop *control, const struct conf *conf,
-                            struct inval *inval, struct outbox *outbox);
+                            struct inval *inval,
+                            const struct streams_kept *kept);
 /* The same with options given one by one, all copied. */
 struct streams *streams_start(struct loop *control,
                               const struct streams_options *options,

@@ -100,6 +100,9 @@ void
 check_restarted(unsigned node)
 {
     memset(held[node], 0, sizeof(held[node]));
+    /* What it kept may be published and done with. */
+    if (alone[node] == 0)
+        memset(kept[node], 0, sizeof(kept[node]));
 }
 
 void
@@ -107,8 +110,8 @@ check_alone(unsigned node, bool is_alone)
 {
     if (is_alone)
         alone[node]++;
-    else if (alone[node] > 0 && --alone[node] == 0)
-        memset(kept[node], 0, sizeof(kept[node]));
+    else if (alone[node] > 0)
+        alone[node]--;
 }
 
 void

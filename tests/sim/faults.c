@@ -94,8 +94,7 @@ fault_begin(const struct action *action)
         origin_set_up(false);
         break;
     case ACT_SLOW:
-        net_slow((int)action->a, (int)action->b,
-                 2 + (unsigned)chance_below(20));
+        net_slow((int)action->a, (int)action->b, chance_below(120 * MS));
         break;
     case ACT_STEP: /* and nothing renews what it believes */
         cut_redis(action, true);
@@ -145,7 +144,7 @@ fault_end(void *arg)
         origin_set_up(true);
         break;
     case ACT_SLOW:
-        net_slow((int)action->a, (int)action->b, 1);
+        net_slow((int)action->a, (int)action->b, 0);
         break;
     default:
         break;

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "cluster/auth.h"
+#include "cluster/bookmark.h"
 #include "cluster/inval.h"
 #include "cluster/outbox.h"
 #include "cluster/peers.h"
@@ -57,7 +58,7 @@ static const char routes[] =
     "{'name':'bounded','match':{'path':'/bounded/*'},'origin':'web',"
     "'consistency':'bounded','max_staleness':'2s'},"
     "{'name':'session','match':{'path':'/session/*'},'origin':'web',"
-    "'consistency':'session','session_wait':'300ms'},"
+    "'consistency':'session','session_wait':'300ms','purge':true},"
     "{'name':'lease','match':{'path':'/lease/*'},'origin':'web',"
     "'consistency':'lease'},"
     "{'name':'cp','match':{'path':'/cp/*'},'origin':'web',"
@@ -83,7 +84,8 @@ write_conf(const struct node *node)
              "{'node':'%s','site':'s%u','listen':['%s:80'],'advertise':"
              "'http://%s:80','workers':%d,'memory':'1MiB','max_object':'64KiB',"
              "'invalidation_memory':'1MiB','access_log':'','secret':'" SECRET
-             "','state_dir':'%s','sites':[",
+             "','admin':{'token':'" TOKEN
+             "','listen':''},'state_dir':'%s','sites':[",
              node->name, node->site, "127.0.0.1", node->name, WORKERS,
              node->folder);
     put(out, line);
@@ -108,10 +110,10 @@ write_conf(const struct node *node)
 
 /* What an earlier life has left. */
 static void
-copy_outbox(const char *from, const char *to)
+copy_file(const char *from, const char *to, const char *name)
 {
-    char *source = mem_printf("%s/outbox", from);
-    char *target = mem_printf("%s/outbox", to);
+    char *source = mem_printf("%s/%s", from, name);
+    char *target = mem_printf("%s/%s", to, name);
     FILE *in = fopen(source, "r");
     FILE *out = in != NULL ? fopen(target, "w") : NULL;
     char text[4096];
@@ -152,13 +154,16 @@ make_cluster(struct node *node)
                                 .node = node->name,
                                 .max_skew_ms = node->conf->peers.max_skew_ms,
                                 .started_ms = clock_wall_ms()};
+    struct position position;
     char why[300];
 
     node->outbox = outbox_open(node->loop, node->folder, why, sizeof(why));
     CHECK(node->outbox != NULL);
     node->inval = inval_new((size_t)node->conf->invalidation_memory_bytes);
-    node->streams =
-        streams_new(node->loop, node->conf, node->inval, node->outbox);
+    node->bookmark = bookmark_open(node->loop, node->folder, &position);
+    struct streams_kept kept = {node->outbox, node->bookmark, &position};
+
+    node->streams = streams_new(node->loop, node->conf, node->inval, &kept);
     node->auth = auth_new(&auth);
     for (size_t i = 0; i < node->conf->site_count; i++)
         buses[i] =
@@ -208,7 +213,8 @@ node_start(unsigned index)
     if (node->life > 0) {
         snprintf(old, sizeof(old), "%s/%s.%u", base_folder, node->name,
                  node->life - 1);
-        copy_outbox(old, node->folder);
+        copy_file(old, node->folder, "outbox");
+        copy_file(old, node->folder, "position");
     }
     node->machine = machines[index];
     node->machine.place = node_place(node);
@@ -238,6 +244,7 @@ take_apart(struct node *node)
     peers_free(&node->peers);
     streams_free(&node->streams);
     outbox_close(&node->outbox);
+    bookmark_close(&node->bookmark);
     auth_free(&node->auth);
     store_free(&node->store);
     inval_free(&node->inval);

@@ -9,6 +9,7 @@
 #include "sim.h"
 
 #define WORKERS 2
+#define TOKEN "simulated-token"
 
 struct node {
     struct machine machine;
@@ -22,6 +23,7 @@ struct node {
     struct store *store;
     struct inval *inval;
     struct outbox *outbox;
+    struct bookmark *bookmark;
     struct streams *streams;
     struct auth *auth;
     struct fetch_pool *pool;

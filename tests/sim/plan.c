@@ -15,9 +15,9 @@ const char *const level_names[LEVELS] = {"ap", "bounded", "session", "lease",
                                          "cp"};
 
 static const char *const act_names[ACTS] = {
-    "read",  "session-read", "write",       "put",    "purge", "cut",
-    "part",  "alone",        "deaf",        "kill",   "pause", "stall",
-    "redis", "trim",         "redis-pause", "origin", "slow",  "step",
+    "read", "session-read", "write",  "put",  "own-purge", "purge", "cut",
+    "part", "alone",        "deaf",   "kill", "pause",     "stall", "redis",
+    "trim", "redis-pause",  "origin", "slow", "step",
 };
 
 enum level

@@ -171,18 +171,31 @@ unheard_writer(struct plan_of *plan, uint64_t time)
 static void
 kept(struct plan_of *plan, uint64_t time)
 {
-    unsigned node = some_node();
+    unsigned node = some_node(), other = another(node);
     unsigned key = some_key(chance_one_in(3) ? LEVEL_SESSION : LEVEL_AP);
+    uint64_t length = within(4 * S, 6 * S);
+    struct action *slow;
 
     read_everywhere(plan, key, time);
-    fault(plan, ACT_ALONE, node, time + 300 * MS, within(4 * S, 6 * S));
+    fault(plan, ACT_ALONE, node, time + 300 * MS, length);
+    /* Which it hears of before its own is published. */
+    purge_at(plan, other, key, chance_one_in(2), time + 500 * MS);
+    read_at(plan, other, key, time + 700 * MS);
     write_at(plan, key, time + 1200 * MS);
     purge_at(plan, node, key, true, time + 1300 * MS);
     if (chance_one_in(2))
         fault(plan, ACT_KILL, node, time + within(1700 * MS, 2000 * MS),
               200 * MS);
-    for (uint64_t at = time + 1500 * MS; at < time + 5 * S; at += 300 * MS)
+    bool asks = chance_one_in(2);
+
+    for (uint64_t at = time + 1500 * MS; at < time + 5 * S && asks;
+         at += 300 * MS)
         read_at(plan, node, key, at);
+    slow = fault(plan, ACT_SLOW, node, time + 200 * MS + length, S);
+    slow->a = PLACE_REDIS + site_of(node);
+    slow->b = PLACE_NODE + node;
+    for (uint64_t at = 0; at < 400 * MS; at += 4 * MS)
+        read_at(plan, node, key, time + 300 * MS + length + at);
 }
 
 /* A purge is acknowledged, after its time, while a node that has the old copy
@@ -193,18 +206,18 @@ late_lease(struct plan_of *plan, uint64_t time)
     unsigned node = some_node(), other = another(node);
     unsigned key = some_key(LEVEL_LEASE);
     uint64_t at = time + within(500 * MS, 1500 * MS);
-    struct action *slow = fault(plan, ACT_SLOW, node, time, 2 * S);
+    struct action *slow = fault(plan, ACT_SLOW, node, time, 3 * S);
 
     slow->a = PLACE_REDIS + site_of(other);
     slow->b = PLACE_NODE + node;
-    read_at(plan, node, key, at - 100 * MS);
+    read_at(plan, node, key, at - 400 * MS);
     write_at(plan, key, at - 2 * MS);
-    purge_at(plan, other, key, chance_one_in(2), at);
+    for (uint64_t more = 0; more < 900 * MS; more += 90 * MS)
+        purge_at(plan, other, key, chance_one_in(2), at + more);
     if (chance_one_in(2))
         cut(plan, node, site_of(other), at + chance_below(60 * MS), 6 * S);
     else
-        fault(plan, ACT_DEAF, node, at - chance_below(400 * MS), 6 * S)->a =
-            site_of(other);
+        fault(plan, ACT_DEAF, node, at - 300 * MS, 6 * S)->a = site_of(other);
 }
 
 /* A session goes on at a node that lags. */
@@ -221,8 +234,17 @@ lagging(struct plan_of *plan, uint64_t time)
           4 * S)
         ->a = site_of(node);
     write_at(plan, key, time + 400 * MS);
-    purge_at(plan, node, key, chance_one_in(2), time + 450 * MS);
-    session_read(plan, node, key, session, time + 700 * MS);
+    if (chance_one_in(2)) {
+        purge_at(plan, node, key, chance_one_in(2), time + 450 * MS);
+        session_read(plan, node, key, session, time + 700 * MS);
+    } else {
+        struct action *change = plan_add(
+            plan, chance_one_in(2) ? ACT_PUT : ACT_OWN_PURGE, time + 450 * MS);
+
+        change->node = node;
+        change->key = key;
+        change->a = session;
+    }
     session_read(plan, other, key, session, time + 900 * MS);
     session_read(plan, other, key, session, time + 1900 * MS);
 }

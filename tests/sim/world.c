@@ -45,9 +45,15 @@ version_of(const struct fields *fields)
 struct request {
     struct read_check check;
     unsigned worker;
-    bool put;
+    struct span method;
     uint64_t before; /* the version when it was sent */
 };
+
+static bool
+is_get(const struct request *request)
+{
+    return span_eq(request->method, SPAN("GET"));
+}
 
 static void
 keep_token(unsigned index, const struct fields *fields)
@@ -59,16 +65,18 @@ keep_token(unsigned index, const struct fields *fields)
         memcpy(sessions[index].token, token.ptr, token.len + 1);
 }
 
-static void ask(unsigned index, unsigned key, unsigned session, bool put,
-                bool final);
+static void ask(unsigned index, unsigned key, unsigned session,
+                struct span method, bool final);
 
 static void
-put_answered(const struct request *request,
-             const struct exchange_answer *answer)
+change_answered(const struct request *request,
+                const struct exchange_answer *answer)
 {
     unsigned key = request->check.key;
     struct span hint = fields_get(answer->fields, SPAN("Atlas-Invalidation"));
-    uint64_t version = version_of(answer->fields);
+    uint64_t version = span_eq(request->method, SPAN("PUT"))
+                           ? version_of(answer->fields)
+                           : request->before;
 
     if (answer->status < 200 || answer->status > 299)
         return;
@@ -106,8 +114,8 @@ on_answered(void *arg, const struct exchange_answer *answer)
                    ? fields_get(answer->fields, SPAN("Atlas-Invalidation")).ptr
                    : "");
     sim_mix(answer->status);
-    if (request->put)
-        put_answered(request, answer);
+    if (!is_get(request))
+        change_answered(request, answer);
     else if (answer->status != 0)
         check_read_end(
             &request->check, answer->status, strtoull(body.data, NULL, 10),
@@ -116,7 +124,7 @@ on_answered(void *arg, const struct exchange_answer *answer)
     /* A session goes on elsewhere, at once. */
     if (session < SESSIONS && answer->status == 200 && chance_one_in(2))
         ask((unsigned)chance_below(node_count), request->check.key, session,
-            false, false);
+            SPAN("GET"), false);
     buf_fini(&body);
     free(request);
 }
@@ -139,7 +147,8 @@ on_turn(void *arg)
     struct node *node = nodes[check->node];
     struct fields fields = {0};
     struct buf target = {0};
-    struct span body = request->put ? SPAN("new") : SPAN("");
+    struct span body =
+        span_eq(request->method, SPAN("PUT")) ? SPAN("new") : SPAN("");
 
     if (node_here(check->node) == NULL) { /* it died meanwhile */
         drop_request(request);
@@ -150,16 +159,19 @@ on_turn(void *arg)
     if (check->session < SESSIONS && sessions[check->session].token[0] != '\0')
         fields_add(&fields, SPAN("Atlas-Session"),
                    span_of(sessions[check->session].token));
+    if (span_eq(request->method, SPAN("PURGE")))
+        fields_add(&fields, SPAN("Authorization"), SPAN("Bearer " TOKEN));
     check_read_begin(check);
-    exchange_start(node, request->worker,
-                   request->put ? SPAN("PUT") : SPAN("GET"), buf_span(&target),
+    request->before = origin_version(check->key);
+    exchange_start(node, request->worker, request->method, buf_span(&target),
                    &fields, body, on_answered, request);
     fields_fini(&fields);
     buf_fini(&target);
 }
 
 static void
-ask(unsigned index, unsigned key, unsigned session, bool put, bool final)
+ask(unsigned index, unsigned key, unsigned session, struct span method,
+    bool final)
 {
     struct node *node = nodes[index];
 
@@ -170,10 +182,10 @@ ask(unsigned index, unsigned key, unsigned session, bool put, bool final)
     request->check = (struct read_check){
         .node = index, .key = key, .session = session, .final = final};
     request->worker = (unsigned)chance_below(WORKERS);
-    request->put = put;
+    request->method = method;
     if (session < SESSIONS)
         sessions[session].busy = true;
-    totals.writes += put;
+    totals.writes += span_eq(method, SPAN("PUT"));
     event_message(sim_now(), node->worker_loops[request->worker], on_turn,
                   drop_request, request);
 }
@@ -182,7 +194,7 @@ static void
 ask_all(unsigned key)
 {
     for (unsigned i = 0; i < node_count; i++)
-        ask(i, key, SESSIONS, false, false);
+        ask(i, key, SESSIONS, SPAN("GET"), false);
 }
 
 /* ---- purges ---- */
@@ -243,7 +255,7 @@ on_purged(void *arg, const struct purge_result *result)
         check_kept(purging->node, purging->key, purging->version);
     totals.kept += result->outcome == PURGE_KEPT;
     if (result->outcome != PURGE_PUBLISHED || !purging->all) {
-        ask(purging->node, purging->key, SESSIONS, false, false);
+        ask(purging->node, purging->key, SESSIONS, SPAN("GET"), false);
         purging_free(purging);
         return;
     }
@@ -334,10 +346,11 @@ on_action(void *arg)
         action_print(action);
     switch ((int)action->act) {
     case ACT_READ:
-        ask(action->node, action->key, SESSIONS, false, false);
+        ask(action->node, action->key, SESSIONS, SPAN("GET"), false);
         break;
     case ACT_SESSION:
-        ask(action->node, action->key, action->a % SESSIONS, false, false);
+        ask(action->node, action->key, action->a % SESSIONS, SPAN("GET"),
+            false);
         break;
     case ACT_WRITE:
         origin_write(action->key);
@@ -348,7 +361,12 @@ on_action(void *arg)
         ask(action->node, action->key,
             level_of(action->key) == LEVEL_SESSION ? action->a % SESSIONS
                                                    : SESSIONS,
-            true, false);
+            SPAN("PUT"), false);
+        break;
+    case ACT_OWN_PURGE:
+        check_gone(action->key, false);
+        ask(action->node, action->key, action->a % SESSIONS, SPAN("PURGE"),
+            false);
         break;
     case ACT_PURGE:
         purge(action);
@@ -389,7 +407,7 @@ look(void *arg)
     }
     for (unsigned i = 0; i < node_count; i++) {
         for (unsigned key = 0; key < world_keys(); key++)
-            ask(i, key, SESSIONS, false, last);
+            ask(i, key, SESSIONS, SPAN("GET"), last);
     }
 }
 

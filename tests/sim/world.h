@@ -23,9 +23,10 @@ enum level {
 
 enum act {
     ACT_READ,
-    ACT_SESSION, /* a read with the token of a session */
-    ACT_WRITE,   /* at the origin */
-    ACT_PUT,     /* through a node */
+    ACT_SESSION,   /* a read with the token of a session */
+    ACT_WRITE,     /* at the origin */
+    ACT_PUT,       /* through a node */
+    ACT_OWN_PURGE, /* by a session */
     ACT_PURGE,
     ACT_CUT,   /* a link, one way or both */
     ACT_PART,  /* two sites */

@@ -79,7 +79,8 @@ rig_begin(struct rig *rig, const char *sites, const char *token)
     rig->conf = load(sites, token);
     rig->store = store_new((size_t)1 << 20, 0);
     rig->inval = inval_new((size_t)16 << 20);
-    rig->streams = streams_new(rig->loop, rig->conf, rig->inval, NULL);
+    rig->streams = streams_new(rig->loop, rig->conf, rig->inval,
+                               &(struct streams_kept){0});
     rig->engine = engine_new(&(struct engine_parts){.store = rig->store,
                                                     .inval = rig->inval,
                                                     .streams = rig->streams},

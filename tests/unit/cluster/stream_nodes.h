@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/grace.h"
 #include "bus/bus.h"
+#include "cluster/bookmark.h"
 #include "cluster/inval.h"
 #include "cluster/outbox.h"
 #include "cluster/purge.h"
@@ -37,6 +38,8 @@ static bool available;
 static uint64_t generation = 1;
 static uint64_t execution_max_ms = 1000;
 static struct outbox *outbox;
+static struct bookmark *bookmark;
+static struct position resume;
 
 static inline void
 node_start_with(struct node *node, const char *site, uint64_t poll_ms,
@@ -58,6 +61,8 @@ node_start_with(struct node *node, const char *site, uint64_t poll_ms,
         .generation = generation,
         .lease_max_ms = 600,
         .outbox = outbox,
+        .bookmark = bookmark,
+        .resume = &resume,
         .execution_max_ms = execution_max_ms,
     };
 
