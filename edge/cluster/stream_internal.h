@@ -69,7 +69,10 @@ struct stream {
     bool lease_granted; /* in lease_era; its time may have passed */
     struct bus_era lease_era;
     bool has_row;
-    struct bus_call *ack;
+    uint64_t rtt_ns; /* of the latest renewal; 0: not known */
+    struct timer *ack_timer;
+    unsigned acks; /* on their way; the bus drops them with itself */
+    uint64_t acked_ns;
     uint64_t acked_term;
     uint64_t acked_n;
 

@@ -107,6 +107,7 @@ on_renewed(void *arg, enum err err, const char *why,
         lease_end(stream); /* refused: L3 */
     if (err != ERR_OK)
         return;
+    stream->rtt_ns = clock_boot_ns() - stream->renewal_sent_ns;
     stream->has_row = true;
     stream->pending = (struct stream_pending){
         .wanted = true,
@@ -147,38 +148,63 @@ on_renew(void *arg)
 
 /* ---- acknowledging ---- */
 
+#define ACK_EVERY_MS 2
+#define ACKS_MAX 256 /* on their way at once */
+
 static void
 on_acked(void *arg, enum err err, const char *why)
 {
     struct stream *stream = arg;
 
     (void)why;
-    stream->ack = NULL;
-    if (err == ERR_OK)
-        ack_look(stream);
-    else
+    stream->acks--;
+    if (err != ERR_OK)
         stream->acked_term = 0; /* the next renewal tells it anyway */
+}
+
+/* Whether it must wait a moment: entries by the thousand are not acknowledged
+ * one by one. */
+static bool
+ack_later(struct stream *stream, uint64_t now)
+{
+    if (stream->acks > 0 && now - stream->acked_ns < ACK_EVERY_MS * NS_PER_MS) {
+        if (!timer_running(stream->ack_timer))
+            timer_start(stream->ack_timer, ACK_EVERY_MS);
+        return true;
+    }
+    return stream->acks >= ACKS_MAX;
 }
 
 void
 ack_look(struct stream *stream)
 {
-    if (!stream->has_row || !stream->met || stream->ack != NULL ||
-        !bus_connected(stream->bus) ||
+    uint64_t now = clock_boot_ns();
+
+    if (!stream->has_row || !stream->met || !bus_connected(stream->bus) ||
         (stream->acked_term == stream->era.term &&
-         stream->acked_n >= stream->cursor.n))
+         stream->acked_n >= stream->cursor.n) ||
+        ack_later(stream, now))
         return;
     stream->acked_term = stream->era.term;
     stream->acked_n = stream->cursor.n; /* applied, and published: L5 */
-    stream->ack =
-        bus_ack(stream->bus, buf_span(&stream->streams->holder),
-                stream->acked_term, stream->acked_n, on_acked, stream);
+    stream->acked_ns = now;
+    stream->acks++;
+    bus_ack(stream->bus, buf_span(&stream->streams->holder), stream->acked_term,
+            stream->acked_n, on_acked, stream);
+}
+
+static void
+on_ack_timer(void *arg)
+{
+    ack_look(arg);
 }
 
 void
 lease_start(struct stream *stream)
 {
     stream->renew = timer_new(stream->streams->control, on_renew, stream);
+    stream->ack_timer =
+        timer_new(stream->streams->control, on_ack_timer, stream);
     timer_start(stream->renew, renew_every_ms(stream));
 }
 
@@ -187,6 +213,6 @@ lease_stop(struct stream *stream)
 {
     leases_end(stream->streams->leases, stream->index);
     bus_cancel(&stream->renewal);
-    bus_cancel(&stream->ack);
     timer_free(&stream->renew);
+    timer_free(&stream->ack_timer);
 }

@@ -284,6 +284,9 @@ on_timer(void *arg)
     look(arg);
 }
 
+#define MOMENT_PART 8 /* of a round trip */
+#define MOMENT_MAX_MS 5
+
 static void
 on_control(struct post *post)
 {
@@ -304,7 +307,15 @@ on_control(struct post *post)
     wait->deadline_ns = wait->published_ns + wait->deadline_ms * NS_PER_MS;
     wait->timer = timer_new(wait->streams->control, on_timer, wait);
     list_push_back(&stream->waits, &wait->link);
-    look(wait);
+    /* Those who read it when we did acknowledge it now: who looks a moment
+     * later finds that, and is spared another look. */
+    uint64_t moment_ms = stream->rtt_ns / MOMENT_PART / NS_PER_MS;
+
+    if (moment_ms > 0)
+        timer_start(wait->timer,
+                    moment_ms < MOMENT_MAX_MS ? moment_ms : MOMENT_MAX_MS);
+    else
+        look(wait);
 }
 
 void

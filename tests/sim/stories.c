@@ -194,7 +194,7 @@ kept(struct plan_of *plan, uint64_t time)
     slow = fault(plan, ACT_SLOW, node, time + 200 * MS + length, S);
     slow->a = PLACE_REDIS + site_of(node);
     slow->b = PLACE_NODE + node;
-    for (uint64_t at = 0; at < 400 * MS; at += 4 * MS)
+    for (uint64_t at = 0; at < 1200 * MS; at += 8 * MS)
         read_at(plan, node, key, time + 300 * MS + length + at);
 }
 
