@@ -203,7 +203,7 @@ DEPS_TEST := libcmocka-dev curl varnish jq prometheus clang-format universal-cta
 	iproute2
 # npm comes with some packages of nodejs, beside which Debian's cannot stand.
 DEPS_TEST += nodejs $(if $(shell command -v npm),,npm)
-DEPS_BENCH := nginx-light varnish wrk jq curl
+DEPS_BENCH := nginx-light varnish wrk jq curl redis-server
 DEPS_PEERS := nginx-light varnish trafficserver squid
 DEPS_MODEL := spin gcc
 

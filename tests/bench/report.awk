@@ -5,13 +5,16 @@
 # and for JSON head, its first members.
 #
 # Ratios are made inside each round, where noise from outside hits all alike,
-# and over 1 where Atlas is the better; the median and the extremes are shown.
+# and over 1 where the first server of the workload is the better; the median
+# and the extremes are shown.
 
 $1 == "run" {
     key = $2 SUBSEP $4
     if (!(key in seen)) {
         seen[key] = 1
         order[++keys] = key
+        if (!($2 in first))
+            first[$2] = $4
     }
     if ($3 > rounds[$2])
         rounds[$2] = $3
@@ -59,7 +62,7 @@ function row(name, peer, measure,    id) {
 }
 
 function rows(name, peer,    i, a, p) {
-    a = name SUBSEP "atlas"
+    a = name SUBSEP first[name]
     p = name SUBSEP peer
     for (i = 1; i <= rounds[name]; i++)
         values[i] = cpu[p, i] / cpu[a, i]
@@ -114,7 +117,7 @@ END {
             "what", "peer", "measure", "ratio", "low", "high"
     for (k = 1; k <= keys; k++) {
         split(order[k], parts, SUBSEP)
-        if (parts[2] != "atlas")
+        if (parts[2] != first[parts[1]])
             rows(parts[1], parts[2])
     }
     comma = ""

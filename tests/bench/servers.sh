@@ -49,6 +49,33 @@ start_atlas() {
     version_of[atlas]=$("$build/atlas-edge" --version 2>&1 | head -n 1)
 }
 
+# Another Atlas, with a Redis: one that answers under a lease, and, in the same
+# process, by `ap`.
+start_lease() {
+    mkdir -p "$scratch/www/lease" "$scratch/www/ap"
+    cp -r "$scratch/www/hit" "$scratch/www/lease"
+    cp -r "$scratch/www/hit" "$scratch/www/ap"
+    spawn redis "$load_core" redis-server --bind "$address" \
+        --port $((port + 52)) --save '' --dir "$scratch"
+    fill lease.json lease.json 50
+    sed -i "s|@REDIS@|$address:$((port + 52))|" "$scratch/lease.json"
+    spawn lease "$server_core" "$build/atlas-edge" -c "$scratch/lease.json"
+    url_of[lease]=http://$address:$((port + 50))/lease
+    await lease "${url_of[lease]}/hit/1k"
+    local tries
+    for ((tries = 0; tries < 200; tries++)); do
+        curl -si --max-time 5 "${url_of[lease]}/hit/1k" |
+            grep -q '^Cache-Status: bench; hit' && return
+        sleep 0.05
+    done
+    fail "no lease is held after 10 s"
+}
+
+start_ap() {
+    pid_of[ap]=${pid_of[lease]}
+    url_of[ap]=http://$address:$((port + 50))/ap
+}
+
 start_nginx() {
     fill nginx.conf nginx.conf 20
     spawn nginx "$server_core" nginx -p "$scratch" -c "$scratch/nginx.conf" \
