@@ -176,7 +176,11 @@ kept(struct plan_of *plan, uint64_t time)
     uint64_t length = within(4 * S, 6 * S);
     struct action *slow;
 
-    read_everywhere(plan, key, time);
+    /* A node that never had it asks its peers. */
+    for (unsigned i = 0; i < node_count; i++) {
+        if (i != node || chance_one_in(2))
+            read_at(plan, i, key, time + chance_below(20 * MS));
+    }
     fault(plan, ACT_ALONE, node, time + 300 * MS, length);
     /* Which it hears of before its own is published. */
     purge_at(plan, other, key, chance_one_in(2), time + 500 * MS);
