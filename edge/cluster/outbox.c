@@ -451,16 +451,31 @@ read_file(struct outbox *outbox, struct buf *text)
     return n == 0;
 }
 
+/* Opens it alone. Who has it replaces the file now and then: a lock on one that
+ * was replaced meanwhile is worth nothing. */
+static bool
+open_alone(struct outbox *outbox)
+{
+    struct stat ours, now;
+
+    outbox->fd =
+        open(outbox->path, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    if (outbox->fd < 0 || flock(outbox->fd, LOCK_EX | LOCK_NB) != 0 ||
+        fstat(outbox->fd, &ours) != 0 || stat(outbox->path, &now) != 0)
+        return false;
+    if (ours.st_ino == now.st_ino && ours.st_dev == now.st_dev)
+        return true;
+    errno = EWOULDBLOCK;
+    return false;
+}
+
 static bool
 begin(struct outbox *outbox)
 {
     struct buf text = {0};
     unsigned char random[16];
 
-    outbox->fd =
-        open(outbox->path, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
-    if (outbox->fd < 0 || flock(outbox->fd, LOCK_EX | LOCK_NB) != 0 ||
-        !read_file(outbox, &text)) {
+    if (!open_alone(outbox) || !read_file(outbox, &text)) {
         buf_fini(&text);
         return false;
     }

@@ -28,6 +28,7 @@ struct job {
     lease_sites tried;     /* streams that did not take it */
     struct stream *stream; /* the one that is asked, or has taken it */
     struct bus_call *publish; /* under way, or NULL */
+    bool again;               /* published a second time */
     struct timer *deadline;   /* of being read back, or NULL */
     struct inval_hold hold;   /* while it is written to the outbox */
     struct purge_result result;
@@ -186,6 +187,22 @@ on_kept_deadline(struct job *job)
     answer(job);
 }
 
+static void publish(struct job *job);
+
+/* In another history it may be missing: once more, to whoever takes it. */
+static bool
+publish_again(struct job *job)
+{
+    if (same_history(job) || !job->stream->met || job->again)
+        return false;
+    job->again = true;
+    job->tried = 0;
+    job->result.outcome = PURGE_LOCAL;
+    timer_free(&job->deadline);
+    publish(job);
+    return true;
+}
+
 static void
 on_deadline(void *arg)
 {
@@ -195,6 +212,8 @@ on_deadline(void *arg)
         on_kept_deadline(job);
         return;
     }
+    if (publish_again(job))
+        return;
     snprintf(job->result.why, sizeof(job->result.why),
              same_history(job) || !job->stream->met
                  ? "published, but this node has not read it back within "
@@ -202,12 +221,12 @@ on_deadline(void *arg)
                  : "published, but within %d ms the stream began another "
                    "history, which may lack it; purge again",
              PURGE_APPLY_MS);
-    /* Whatever becomes of the stream: not from this node's store. */
+    /* Whatever becomes of the stream: not from this node's store. But it is
+     * not what others have applied. */
     apply_here(job);
+    job->result.applied = false;
     answer(job);
 }
-
-static void publish(struct job *job);
 
 static void
 on_published(void *arg, enum err err, const char *why,

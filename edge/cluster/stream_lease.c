@@ -167,12 +167,13 @@ on_acked(void *arg, enum err err, const char *why)
 static bool
 ack_later(struct stream *stream, uint64_t now)
 {
-    if (stream->acks > 0 && now - stream->acked_ns < ACK_EVERY_MS * NS_PER_MS) {
-        if (!timer_running(stream->ack_timer))
-            timer_start(stream->ack_timer, ACK_EVERY_MS);
-        return true;
-    }
-    return stream->acks >= ACKS_MAX;
+    if (stream->acks == 0 ||
+        (stream->acks < ACKS_MAX &&
+         now - stream->acked_ns >= ACK_EVERY_MS * NS_PER_MS))
+        return false;
+    if (!timer_running(stream->ack_timer))
+        timer_start(stream->ack_timer, ACK_EVERY_MS);
+    return true;
 }
 
 void

@@ -236,7 +236,8 @@ static const struct conf_option root_options[] = {
      AT(conf, state_dir), .initial = "\"\"", .empty = true,
      .doc = "A folder of this node's own, where it keeps invalidations that it "
             "cannot publish yet, what writes under way will invalidate (the "
-            "outbox), and where it was in the streams. Relative to the configuration file that names it. "
+            "outbox), and where it was in the streams. Relative to the "
+            "configuration file that names it. "
             "Empty: there is no outbox; a purge that no Redis takes fails, and "
             "a write whose node dies may invalidate nothing."},
     {.name = "redis", .type = CONF_OBJECT, .table = &redis_table,

@@ -92,11 +92,12 @@ waits_for(const struct tx *tx)
     return waits[tx->policy->route->write_wait];
 }
 
-/* The outbox keeps what nobody else does. */
+/* The outbox keeps what nobody else does, and publishes again what was not read
+ * back (W4). */
 static void
 settle_intent(struct tx_purge_wait *wait)
 {
-    bool lost = wait->worst.outcome == PURGE_LOCAL;
+    bool lost = wait->worst.outcome == PURGE_LOCAL || !wait->all_applied;
 
     if (wait->intent != 0)
         intent_over(wait->worker->engine->parts.streams, wait->intent,

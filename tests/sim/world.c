@@ -235,6 +235,25 @@ on_acknowledged(void *arg)
     purging_free(purging);
 }
 
+/* "Published and applied" is said of what was read back from the stream. */
+static void
+check_applied(const struct purging *purging, const struct purge_result *result)
+{
+    struct stream_status status;
+
+    for (size_t i = 0; streams_status(purging->at->streams, i, &status); i++) {
+        if (strcmp(status.site, result->site) == 0 &&
+            status.epoch == result->epoch && status.term == result->term &&
+            status.n < result->n)
+            check_report("applied",
+                         "key %u at node %u: said to be applied as %llu of %s; "
+                         "the node has read %llu",
+                         purging->key, purging->node,
+                         (unsigned long long)result->n, result->site,
+                         (unsigned long long)status.n);
+    }
+}
+
 static void
 on_purged(void *arg, const struct purge_result *result)
 {
@@ -250,6 +269,8 @@ on_purged(void *arg, const struct purge_result *result)
         purging_free(purging);
         return;
     }
+    if (result->outcome == PURGE_PUBLISHED)
+        check_applied(purging, result);
     check_promised(purging->key, purging->version);
     if (result->outcome == PURGE_KEPT && !purging->purge.soft)
         check_kept(purging->node, purging->key, purging->version);

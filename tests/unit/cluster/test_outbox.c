@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -347,6 +350,35 @@ test_full(void **state)
     outbox_close(&outbox);
 }
 
+static struct outbox *first;
+static bool between;
+
+/* The outbox's own call. Here somebody else opens the folder, and replaces the
+ * file, after the caller has opened it and before it has locked it. */
+int
+flock(int fd, int operation)
+{
+    if (between) {
+        between = false;
+        first = open_it();
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
+static void
+test_alone(void **state)
+{
+    char why[300] = "";
+
+    (void)state;
+    between = true;
+    assert_null(outbox_open(loop, folder, why, sizeof(why)));
+    assert_non_null(strstr(why, "another process has it"));
+    outbox_close(&first);
+    first = open_it();
+    outbox_close(&first);
+}
+
 int
 main(void)
 {
@@ -358,6 +390,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
