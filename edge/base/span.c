@@ -40,7 +40,7 @@ span_eq_nocase(struct span a, struct span b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+        if (a.ptr[i] != b.ptr[i] && lower(a.ptr[i]) != lower(b.ptr[i]))
             return false;
     }
     return true;
@@ -114,4 +114,15 @@ span_cmp(struct span a, struct span b)
     if (order != 0)
         return order;
     return a.len < b.len ? -1 : a.len > b.len;
+}
+
+size_t
+span_put(char *text, size_t size, size_t at, struct span s)
+{
+    size_t len = s.len < size - 1 - at ? s.len : size - 1 - at;
+
+    if (len > 0)
+        memcpy(text + at, s.ptr, len);
+    text[at + len] = '\0';
+    return at + len;
 }

@@ -80,6 +80,7 @@ struct worker {
     struct list_link fills;     /* that this worker owns */
     size_t fill_count;
     size_t purges;      /* submitted, and not answered yet */
+    uint64_t lone;      /* fills of one client alone, so far */
     struct tx *tx_free; /* kept for the next request */
     unsigned index;
 };

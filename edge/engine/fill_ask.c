@@ -45,6 +45,15 @@ no_server_left(struct fill *fill)
 }
 
 void
+fill_name_upstream(struct fill *fill, struct span kind, const char *name)
+{
+    char *text = fill->upstream_name;
+    size_t len = span_put(text, sizeof(fill->upstream_name), 0, kind);
+
+    (void)span_put(text, sizeof(fill->upstream_name), len, span_of(name));
+}
+
+void
 fill_ask_again(struct fill *fill)
 {
     const struct conf_origin *conf = fill->policy->route->origin;
@@ -59,8 +68,7 @@ fill_ask_again(struct fill *fill)
         return;
     }
     fill->attempts++;
-    snprintf(fill->upstream_name, sizeof(fill->upstream_name), "origin %s",
-             conf->name);
+    fill_name_upstream(fill, SPAN("origin "), conf->name);
     add_own_fields(fill, &fields);
     add_resume_fields(fill, &fields, &range);
     fill_prefix_fields(fill, &fields, &range);

@@ -329,6 +329,8 @@ void fill_slide(struct fill *fill);
 /* The moment that decides what the answer may be used for (L1): the position
  * is read, then the batch is closed, then the request goes out. */
 void fill_send(struct fill *fill);
+/* Whom it asks, as the logs name it: "origin web", "peer tokyo-1". */
+void fill_name_upstream(struct fill *fill, struct span kind, const char *name);
 /* Asks a server of the origin group that was not tried yet. */
 void fill_ask_again(struct fill *fill);
 const struct fetch_ops *fill_fetch_ops(void);

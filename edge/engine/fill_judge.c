@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/watcher.h"
 #include "cluster/inval.h"
+#include "crowd_internal.h"
 #include "fill_internal.h"
 #include "http/conditional.h"
 #include "http/date.h"
@@ -97,6 +98,8 @@ fill_private_to_all(const struct fill *fill)
     };
     struct caching caching;
 
+    if (fill->caching.forbidden)
+        return true;
     unsigned status = fill_status_kept(
         fill, fill->status == 304 && fill->base != NULL ? fill->base->status
                                                         : fill->status);
@@ -116,11 +119,16 @@ fill_settle_sharing(struct fill *fill)
     /* An error may be about this request alone (its credentials, say). */
     fill->is_private = !fill->caching.storable && fill->status < 400 &&
                        (fill_private_to_all(fill) || fill->tags_refused);
-    if (!fill->shared || fill->shareable)
+    if (!fill->shared)
         return;
+    if (fill->shareable) {
+        crowd_learn(store, &fill->plain, true, fill->received_ns);
+        return;
+    }
     flight_close(&fill->flight);
     if (!fill->is_private || fill->status >= 500 || fill->from_peer)
         return;
+    crowd_learn(store, &fill->plain, false, fill->received_ns);
     store_mark_uncacheable(store, fill->key.hash,
                            fill->received_ns + FILL_UNCACHEABLE_MS * NS_PER_MS);
 }

@@ -89,8 +89,7 @@ fill_ask_peer(struct fill *fill)
 
     fill->attempt_ns = clock_boot_ns();
     fill->received_ns = fill->attempt_ns;
-    snprintf(fill->upstream_name, sizeof(fill->upstream_name), "peer %s",
-             peer->node);
+    fill_name_upstream(fill, SPAN("peer "), peer->node);
     peer_fields(fill, peer, &fields, &value);
     struct fetch_request request = {
         .method = SPAN("GET"),

@@ -266,7 +266,8 @@ note_failure(struct tx *tx)
     tx->error = fill->error;
     tx->proxy_error = fill->proxy_error;
     snprintf(tx->detail, sizeof(tx->detail), "%s", fill->detail);
-    snprintf(tx->upstream, sizeof(tx->upstream), "%s", fill->upstream_name);
+    (void)span_put(tx->upstream, sizeof(tx->upstream), 0,
+                   span_of(fill->upstream_name));
 }
 
 /* A response that was asked for before we came does not count for who wants a

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "cluster/inval.h"
+#include "crowd_internal.h"
 #include "store/store.h"
 #include "tx_internal.h"
 
@@ -113,4 +114,7 @@ tx_find(struct tx *tx)
     tx->tried.private_ |= tx_part_passes(tx);
     tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
     tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
+    /* Nobody waits for what is not going to be shared. */
+    if (tx->found.fill && !tx->found.uncacheable)
+        tx->found.uncacheable = crowd_scatters(store, &tx->plain, tx->now_ns);
 }

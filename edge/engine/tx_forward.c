@@ -1,11 +1,10 @@
 /* A request goes on: to a fill that many share, or alone. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/blob.h"
 #include "base/counter.h"
-#include "base/secret.h"
 #include "base/watcher.h"
 #include "cluster/inval.h"
 #include "cluster/session.h"
@@ -16,7 +15,6 @@
 #include "store/store.h"
 #include "tx_internal.h"
 
-#define CLIENT_TEXT INET6_ADDRSTRLEN
 /* How often one request looks again because of others' fills. */
 #define RELOOKS_MAX 3
 
@@ -24,7 +22,7 @@
 struct outgoing {
     struct fields fields;
     struct buf scratch;
-    char client[CLIENT_TEXT];
+    char client[INET6_ADDRSTRLEN];
     char hops[TX_HOPS_SIZE];
     struct key get_key; /* of a GET of the URL, in get_text: see for_get */
     struct buf get_text;
@@ -34,19 +32,11 @@ struct outgoing {
 };
 
 static struct span
-client_text(const struct sockaddr *client, char text[CLIENT_TEXT])
+client_text(const struct sockaddr *client, char text[INET6_ADDRSTRLEN])
 {
-    const void *address = NULL;
+    size_t len = address_text(client, text);
 
-    if (client != NULL && client->sa_family == AF_INET)
-        address = &((const struct sockaddr_in *)(const void *)client)->sin_addr;
-    else if (client != NULL && client->sa_family == AF_INET6)
-        address =
-            &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr;
-    if (address == NULL ||
-        inet_ntop(client->sa_family, address, text, CLIENT_TEXT) == NULL)
-        return SPAN("unknown");
-    return span_of(text);
+    return len > 0 ? (struct span){text, len} : SPAN("unknown");
 }
 
 /* The Host for the origin: what the client asked, unless the origin group has
@@ -323,15 +313,13 @@ forward_shared(struct tx *tx)
     return true;
 }
 
-/* A key that nobody else can have. */
+/* A key that nobody else has: those of what is stored are hashes under a seed
+ * that nobody outside knows, and these are counted. */
 static struct hash128
 lone_key(struct tx *tx)
 {
-    struct hash128 key;
-
-    (void)tx;
-    secret_random(&key, sizeof(key));
-    return key;
+    return (struct hash128){.lo = ++tx->worker->lone,
+                            .hi = (uint64_t)(uintptr_t)tx->worker};
 }
 
 static void

@@ -266,7 +266,8 @@ tx_deliver_fill(struct tx *tx)
         tx_fail_planned(tx);
         return;
     }
-    snprintf(tx->upstream, sizeof(tx->upstream), "%s", fill->upstream_name);
+    (void)span_put(tx->upstream, sizeof(tx->upstream), 0,
+                   span_of(fill->upstream_name));
     count_forwarded(tx);
     fill_age(tx, &fields, &age);
     struct cache_status status = tx_status_of_fill(tx);

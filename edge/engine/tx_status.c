@@ -72,9 +72,11 @@ note(struct tx *tx, const char *text)
 {
     size_t len = strlen(tx->note);
 
-    if (text != NULL)
-        snprintf(tx->note + len, sizeof(tx->note) - len, "%s%s",
-                 len > 0 ? ", " : "", text);
+    if (text == NULL)
+        return;
+    if (len > 0)
+        len = span_put(tx->note, sizeof(tx->note), len, SPAN(", "));
+    (void)span_put(tx->note, sizeof(tx->note), len, span_of(text));
 }
 
 /* Why it was asked for, and of whom. */

@@ -308,17 +308,25 @@ status_refusal(const struct facts *facts)
 /* must-understand takes the place of no-store where it is understood, and
  * forbids the rest (RFC 9111 section 5.2.2.3). */
 static const char *
-directive_refusal(const struct facts *facts)
+response_refusal(const struct facts *facts)
 {
     const struct cache_control *cc = &facts->directives;
-    struct cache_control asked;
 
     if (cc->must_understand && !status_understood(facts->status))
         return "must-understand";
     if (cc->no_store && !cc->must_understand)
         return "no-store";
-    if (cc->is_private)
-        return "private";
+    return cc->is_private ? "private" : NULL;
+}
+
+static const char *
+directive_refusal(const struct facts *facts)
+{
+    const char *why = response_refusal(facts);
+    struct cache_control asked;
+
+    if (why != NULL)
+        return why;
     cache_control_parse(facts->request->fields, &asked);
     return asked.no_store ? "request-no-store" : NULL;
 }
@@ -417,6 +425,7 @@ caching_of(const struct caching_request *request, int status,
     decide_lifetime(&facts, out);
     decide_staleness(&facts, out);
     out->why_not = refusal(&facts, out);
+    out->forbidden = response_refusal(&facts) != NULL;
     out->storable = out->why_not == NULL;
 }
 

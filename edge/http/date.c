@@ -75,10 +75,8 @@ seconds_of(const struct moment *m)
 /* ---- reading: each takes what it recognises off the front of *s ---- */
 
 static bool
-take(struct span *s, const char *text)
+take(struct span *s, struct span want)
 {
-    struct span want = span_of(text);
-
     if (s->len < want.len || !span_eq_nocase(span_sub(*s, 0, want.len), want))
         return false;
     *s = span_sub(*s, want.len, s->len);
@@ -88,19 +86,37 @@ take(struct span *s, const char *text)
 static bool
 take_digits(struct span *s, size_t count, int *value)
 {
-    uint64_t n;
+    int n = 0;
 
-    if (s->len < count || !span_u64(span_sub(*s, 0, count), 9999, &n))
+    if (s->len < count)
         return false;
-    *value = (int)n;
+    for (size_t i = 0; i < count; i++) {
+        if (s->ptr[i] < '0' || s->ptr[i] > '9')
+            return false;
+        n = n * 10 + (s->ptr[i] - '0');
+    }
+    *value = n;
     *s = span_sub(*s, count, s->len);
     return true;
+}
+
+/* Three letters in one number, in lower case. Other bytes give no letters. */
+static uint32_t
+letters(const char *p)
+{
+    return ((uint32_t)(unsigned char)p[0] << 16 |
+            (uint32_t)(unsigned char)p[1] << 8 | (unsigned char)p[2]) |
+           0x202020;
 }
 
 static bool
 take_day_name(struct span *s, bool whole)
 {
+    if (s->len < 3)
+        return false;
     for (size_t i = 0; i < 7; i++) {
+        if (letters(s->ptr) != letters(day_names[i]))
+            continue;
         size_t len = whole ? strlen(day_names[i]) : 3;
 
         if (s->len >= len && span_eq_nocase(span_sub(*s, 0, len),
@@ -115,10 +131,8 @@ take_day_name(struct span *s, bool whole)
 static bool
 take_month(struct span *s, int *month)
 {
-    for (int i = 0; i < 12; i++) {
-        struct span name = {month_names + (ptrdiff_t)i * 3, 3};
-
-        if (s->len >= 3 && span_eq_nocase(span_sub(*s, 0, 3), name)) {
+    for (int i = 0; i < 12 && s->len >= 3; i++) {
+        if (letters(s->ptr) == letters(month_names + (ptrdiff_t)i * 3)) {
             *month = i + 1;
             *s = span_sub(*s, 3, s->len);
             return true;
@@ -130,8 +144,8 @@ take_month(struct span *s, int *month)
 static bool
 take_time(struct span *s, struct moment *m)
 {
-    return take_digits(s, 2, &m->hour) && take(s, ":") &&
-           take_digits(s, 2, &m->minute) && take(s, ":") &&
+    return take_digits(s, 2, &m->hour) && take(s, SPAN(":")) &&
+           take_digits(s, 2, &m->minute) && take(s, SPAN(":")) &&
            take_digits(s, 2, &m->second);
 }
 
@@ -151,10 +165,11 @@ take_year(struct span *s, struct moment *m)
 static bool
 read_fixdate(struct span s, struct moment *m)
 {
-    return take_day_name(&s, false) && take(&s, ", ") &&
-           take_digits(&s, 2, &m->day) && take(&s, " ") &&
-           take_month(&s, &m->month) && take(&s, " ") && take_year(&s, m) &&
-           take(&s, " ") && take_time(&s, m) && take(&s, " GMT") && s.len == 0;
+    return take_day_name(&s, false) && take(&s, SPAN(", ")) &&
+           take_digits(&s, 2, &m->day) && take(&s, SPAN(" ")) &&
+           take_month(&s, &m->month) && take(&s, SPAN(" ")) &&
+           take_year(&s, m) && take(&s, SPAN(" ")) && take_time(&s, m) &&
+           take(&s, SPAN(" GMT")) && s.len == 0;
 }
 
 /* Sunday, 06-Nov-94 08:49:37 GMT; the year is left as two digits. */
@@ -163,11 +178,11 @@ read_rfc850(struct span s, struct moment *m)
 {
     int year;
 
-    if (!(take_day_name(&s, true) && take(&s, ", ") &&
-          take_digits(&s, 2, &m->day) && take(&s, "-") &&
-          take_month(&s, &m->month) && take(&s, "-") &&
-          take_digits(&s, 2, &year) && take(&s, " ") && take_time(&s, m) &&
-          take(&s, " GMT") && s.len == 0))
+    if (!(take_day_name(&s, true) && take(&s, SPAN(", ")) &&
+          take_digits(&s, 2, &m->day) && take(&s, SPAN("-")) &&
+          take_month(&s, &m->month) && take(&s, SPAN("-")) &&
+          take_digits(&s, 2, &year) && take(&s, SPAN(" ")) &&
+          take_time(&s, m) && take(&s, SPAN(" GMT")) && s.len == 0))
         return false;
     m->year = year;
     return true;
@@ -177,13 +192,13 @@ read_rfc850(struct span s, struct moment *m)
 static bool
 read_asctime(struct span s, struct moment *m)
 {
-    if (!(take_day_name(&s, false) && take(&s, " ") &&
-          take_month(&s, &m->month) && take(&s, " ")))
+    if (!(take_day_name(&s, false) && take(&s, SPAN(" ")) &&
+          take_month(&s, &m->month) && take(&s, SPAN(" "))))
         return false;
-    if (take(&s, " ") ? !take_digits(&s, 1, &m->day)
-                      : !take_digits(&s, 2, &m->day))
+    if (take(&s, SPAN(" ")) ? !take_digits(&s, 1, &m->day)
+                            : !take_digits(&s, 2, &m->day))
         return false;
-    return take(&s, " ") && take_time(&s, m) && take(&s, " ") &&
+    return take(&s, SPAN(" ")) && take_time(&s, m) && take(&s, SPAN(" ")) &&
            take_year(&s, m) && s.len == 0;
 }
 

@@ -5,7 +5,6 @@
  */
 #include "report/access.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -371,32 +371,6 @@ put_stamp(struct access_lines *lines, struct pen *pen)
 }
 
 static void
-put_client(struct pen *pen, const struct sockaddr *client)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (client != NULL && client->sa_family == AF_INET) {
-        const unsigned char *b =
-            (const unsigned char *)&(
-                (const struct sockaddr_in *)(const void *)client)
-                ->sin_addr;
-
-        for (int i = 0; i < 4; i++) {
-            if (i > 0)
-                *pen->at++ = '.';
-            put_number(pen, b[i]);
-        }
-        return;
-    }
-    if (client != NULL && client->sa_family == AF_INET6)
-        inet_ntop(
-            AF_INET6,
-            &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr,
-            text, sizeof(text));
-    put(pen, text, strlen(text));
-}
-
-static void
 add_line(struct access_lines *lines, const struct access_record *r,
          struct buf *out)
 {
@@ -412,7 +386,7 @@ add_line(struct access_lines *lines, const struct access_record *r,
 
     put_stamp(lines, &pen);
     PUT(&pen, ",\"client\":\"");
-    put_client(&pen, r->client);
+    pen.at += address_text(r->client, pen.at);
     PUT(&pen, "\",\"method\":\"");
     put_string(&pen, r->method);
     PUT(&pen, "\",\"host\":\"");

@@ -33,6 +33,9 @@ bool span_split(struct span *s, char separator, struct span *part);
 /* Decimal digits only, the whole span, at least one. Values over `max` give
  * `max`. False when the span is anything else. */
 bool span_u64(struct span s, uint64_t max, uint64_t *value);
+/* Copies `s` to text[at], cut to what `size` leaves, and a NUL behind it. Gives
+ * where that is: the `at` of what comes next. */
+size_t span_put(char *text, size_t size, size_t at, struct span s);
 /* Orders like memcmp, then by length. */
 int span_cmp(struct span a, struct span b);
 

@@ -65,6 +65,7 @@ struct caching_request {
 
 struct caching {
     bool storable;
+    bool forbidden;      /* by the response's directives, whoever asks */
     const char *why_not; /* static text, a short token-like phrase for
                           * Cache-Status' detail; NULL when storable */
     uint64_t lifetime_s;

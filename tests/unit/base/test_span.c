@@ -4,9 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include <arpa/inet.h>
 
 #include <cmocka.h>
 
+#include "base/address.h"
 #include "base/check.h"
 
 static void
@@ -151,13 +155,57 @@ test_u64(void **state)
     }
 }
 
+static void
+test_put(void **state)
+{
+    char text[8];
+
+    (void)state;
+    size_t at = span_put(text, sizeof(text), 0, SPAN("abc"));
+
+    assert_int_equal(at, 3);
+    assert_int_equal(span_put(text, sizeof(text), at, SPAN_NONE), 3);
+    at = span_put(text, sizeof(text), at, SPAN("defghi"));
+    assert_int_equal(at, 7);
+    assert_string_equal(text, "abcdefg");
+    assert_int_equal(span_put(text, sizeof(text), at, SPAN("h")), 7);
+    assert_string_equal(text, "abcdefg");
+}
+
+/* As inet_ntop writes it. */
+static void
+test_address(void **state)
+{
+    static const char *const rows[] = {"0.0.0.0", "127.0.0.1", "10.20.30.4",
+                                       "255.255.255.255", "100.99.9.200"};
+    char text[INET6_ADDRSTRLEN];
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    struct sockaddr other = {.sa_family = AF_UNIX};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        inet_pton(AF_INET, rows[i], &in.sin_addr);
+        assert_int_equal(address_text((struct sockaddr *)&in, text),
+                         strlen(rows[i]));
+        assert_string_equal(text, rows[i]);
+    }
+    inet_pton(AF_INET6, "2001:db8::1", &in6.sin6_addr);
+    assert_int_equal(address_text((struct sockaddr *)&in6, text), 11);
+    assert_string_equal(text, "2001:db8::1");
+    assert_int_equal(address_text(&other, text), 0);
+    assert_int_equal(address_text(NULL, text), 0);
+    assert_string_equal(text, "");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sub),           cmocka_unit_test(test_compare),
         cmocka_unit_test(test_trim_and_find), cmocka_unit_test(test_split),
-        cmocka_unit_test(test_u64),
+        cmocka_unit_test(test_u64),           cmocka_unit_test(test_put),
+        cmocka_unit_test(test_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
