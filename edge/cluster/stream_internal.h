@@ -1,6 +1,7 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
  * reads one, stream_lease.c holds the lease there and acknowledges,
  * stream_wait.c waits for others to, stream_rows.c takes out who is gone,
+ * stream_past.c publishes again what another history lacks,
  * stream_entry.c knows the form of entries, purge.c publishes, stream_outbox.c
  * what the outbox holds, stream_intent.c takes in what writes intend. */
 #ifndef CLUSTER_STREAM_INTERNAL_H
@@ -22,6 +23,7 @@
 #define STREAM_BATCH_MIN 16
 
 struct leases;
+struct stream_past;
 struct stream_row;
 struct timer;
 
@@ -76,7 +78,8 @@ struct stream {
     uint64_t acked_term;
     uint64_t acked_n;
 
-    struct list_link waits; /* stream_wait.c */
+    struct list_link waits;   /* stream_wait.c */
+    struct stream_past *past; /* stream_past.c */
 
     /* stream_rows.c */
     struct timer *rows_timer;
@@ -156,6 +159,17 @@ void lease_sanity(const struct stream *stream);
 
 void rows_start(struct stream *stream);
 void rows_stop(struct stream *stream);
+
+/* ---- stream_past.c ---- */
+
+void past_start(struct stream *stream);
+void past_stop(struct stream *stream);
+/* An entry was applied. */
+void past_take(struct stream *stream, const struct inval_entry *entry,
+               uint64_t n);
+/* Another history has begun: what was read lately may be missing there, and is
+ * published again if it is. */
+void past_doubt(struct stream *stream);
 
 /* ---- stream_wait.c ---- */
 

@@ -88,6 +88,7 @@ take_entry(struct stream *stream, const struct bus_entry *from,
         return false;
     }
     inval_apply(inval, &entry, stream->site, from->id.n);
+    past_take(stream, &entry, from->id.n);
     stream->applied++;
     *reason = FLOOR_HOLE;
     return next;
@@ -154,6 +155,10 @@ begin(struct stream *stream, const struct bus_sync *sync,
 {
     bool had_met = stream->met;
 
+    /* One that went back has no other readers, and the numbers of what is
+     * published would hide from them that it did. */
+    if (!era_eq(&stream->era, &sync->era))
+        past_doubt(stream);
     stream->cursor = had_met ? resume_at(stream, sync) : sync->last;
     /* L3; also when it went back within its term. What was asked for before
      * the first sync is of the same history, or will be found not to be. */
@@ -325,6 +330,7 @@ stream_start(struct stream *stream, const struct bus_options *options)
     list_init(&stream->waits);
     lease_start(stream);
     rows_start(stream);
+    past_start(stream);
     stream->bus = bus_new(stream->streams->control, options, &events);
     /* Should the connection never come, the poll tells so in the status. */
     timer_start(stream->poll, stream->streams->poll_ms);
@@ -335,6 +341,7 @@ stream_stop(struct stream *stream)
 {
     lease_stop(stream);
     rows_stop(stream);
+    past_stop(stream);
     bus_cancel(&stream->sync);
     bus_free(&stream->bus);
     timer_free(&stream->poll);

@@ -39,6 +39,7 @@ C(STORE_PURGE, "atlas_store_purged_total", "", "Objects dropped because an inval
 C(STORE_REFUSE, "atlas_store_refused_total", "", "Objects not stored because they are too large.") \
 C(INVAL_APPLIED, "atlas_invalidations_applied_total", "", "Invalidations applied, of every site.") \
 C(INVAL_PUBLISHED, "atlas_invalidations_published_total", "", "Invalidations published here.") \
+C(INVAL_AGAIN, "atlas_invalidations_again_total", "", "Invalidations that a stream's history lacked after a failover or a restart, published again.") \
 C(INVAL_FAILED, "atlas_invalidations_failed_total", "", "Invalidations that could not be published.") \
 C(FLOOR_HOLE, "atlas_floor_raised_total", "reason=\"hole\"", "Times everything stored had to be revalidated, by reason.") \
 C(FLOOR_TERM, "atlas_floor_raised_total", "reason=\"term\"", "")               \
