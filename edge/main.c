@@ -130,11 +130,19 @@ reload(struct edge *edge)
 /* ---- the way out ---- */
 
 static void
-on_drained(void *arg)
+on_left(void *arg)
 {
     struct edge *edge = arg;
 
     loop_stop(edge->loop);
+}
+
+static void
+on_drained(void *arg)
+{
+    struct edge *edge = arg;
+
+    streams_leave(edge->streams, on_left, edge);
 }
 
 static void

@@ -104,6 +104,7 @@ streams_start(struct loop *control, const struct streams_options *options,
         mem_zalloc(options->site_count * sizeof(*streams->list) + 1);
     for (size_t i = 0; i < options->site_count; i++)
         add_site(streams, options, i);
+    leave_start(streams);
     outbox_start(streams);
     streams->bookmark = options->bookmark;
     if (streams->bookmark != NULL) {
@@ -218,6 +219,7 @@ streams_free(struct streams **streams)
         on_note(s);
     timer_free(&s->note_timer);
     outbox_stop(s);
+    leave_stop(s);
     purge_abandon(s);
     intent_abandon(s);
     for (size_t i = 0; i < s->count; i++) {

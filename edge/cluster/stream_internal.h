@@ -1,9 +1,10 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
  * reads one, stream_lease.c holds the lease there and acknowledges,
  * stream_wait.c waits for others to, stream_rows.c takes out who is gone,
- * stream_past.c publishes again what another history lacks,
- * stream_entry.c knows the form of entries, purge.c publishes, stream_outbox.c
- * what the outbox holds, stream_intent.c takes in what writes intend. */
+ * stream_leave.c this node, stream_past.c publishes again what another history
+ * lacks, stream_entry.c knows the form of entries, purge.c publishes,
+ * stream_outbox.c what the outbox holds, stream_intent.c takes in what writes
+ * intend. */
 #ifndef CLUSTER_STREAM_INTERNAL_H
 #define CLUSTER_STREAM_INTERNAL_H
 
@@ -78,6 +79,7 @@ struct stream {
     uint64_t acked_term;
     uint64_t acked_n;
 
+    struct bus_call *leave;   /* stream_leave.c: under way, or NULL */
     struct list_link waits;   /* stream_wait.c */
     struct stream_past *past; /* stream_past.c */
 
@@ -127,6 +129,11 @@ struct streams {
      * last one frees the struct. */
     _Atomic size_t refs;
     bool closed;
+    bool leaves;    /* no lease is asked for any more */
+    size_t leaving; /* streams that have not answered yet */
+    struct timer *leave_timer;
+    void (*left_fn)(void *arg);
+    void *left_arg;
 };
 
 /* Before it starts: goes on where it was (NULL: nowhere). Whether it is still
@@ -154,6 +161,11 @@ void lease_take_length(struct stream *stream, uint64_t length_ms);
 void ack_look(struct stream *stream);
 /* CHECKs the invariants. */
 void lease_sanity(const struct stream *stream);
+
+/* ---- stream_leave.c ---- */
+
+void leave_start(struct streams *streams);
+void leave_stop(struct streams *streams);
 
 /* ---- stream_rows.c ---- */
 

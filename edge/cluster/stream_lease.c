@@ -74,7 +74,7 @@ lease_look(struct stream *stream)
 {
     struct stream_pending *pending = &stream->pending;
 
-    if (pending->wanted && stream->met) {
+    if (pending->wanted && stream->met && !stream->streams->leaves) {
         if (pending->era.epoch != stream->era.epoch ||
             pending->era.term != stream->era.term) {
             lease_end(stream); /* L3; the sync that is due tells more */
@@ -130,7 +130,7 @@ lease_renew(struct stream *stream)
 {
     struct streams *streams = stream->streams;
 
-    if (stream->renewal != NULL)
+    if (stream->renewal != NULL || streams->leaves)
         return;
     timer_stop(stream->renew);
     stream->renewal_sent_ns = clock_boot_ns(); /* L1: before it is sent */

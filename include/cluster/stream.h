@@ -75,6 +75,9 @@ struct streams *streams_start(struct loop *control,
                               struct inval *inval);
 /* Takes on what a new configuration changes: its routes and origins. */
 void streams_configure(struct streams *streams, const struct conf *conf);
+/* When nothing is answered here any more: gives the leases up, so that nobody
+ * waits for this node. `fn` is called from the loop, within half a second. */
+void streams_leave(struct streams *streams, void (*fn)(void *arg), void *arg);
 /* Nobody may submit purges any more; those under way are answered. */
 void streams_free(struct streams **streams);
 
