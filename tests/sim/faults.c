@@ -2,6 +2,8 @@
 #include "node_internal.h"
 #include "world.h"
 
+#define SLOW_ONE_WAY (180 * MS)
+
 bool
 place_exists(unsigned place)
 {
@@ -39,6 +41,17 @@ cut_redis(const struct action *action, bool cut)
 {
     for (unsigned i = 0; i < site_count; i++)
         net_cut_both(PLACE_NODE + (int)action->node, PLACE_REDIS + (int)i, cut);
+}
+
+/* Both ways, or one way and by much. */
+static void
+slow(const struct action *action)
+{
+    uint64_t delay = action->hard ? SLOW_ONE_WAY : chance_below(120 * MS);
+
+    net_slow((int)action->a, (int)action->b, delay);
+    if (!action->hard)
+        net_slow((int)action->b, (int)action->a, delay);
 }
 
 void
@@ -94,7 +107,7 @@ fault_begin(const struct action *action)
         origin_set_up(false);
         break;
     case ACT_SLOW:
-        net_slow((int)action->a, (int)action->b, chance_below(120 * MS));
+        slow(action);
         break;
     case ACT_STEP: /* and nothing renews what it believes */
         cut_redis(action, true);
@@ -145,6 +158,7 @@ fault_end(void *arg)
         break;
     case ACT_SLOW:
         net_slow((int)action->a, (int)action->b, 0);
+        net_slow((int)action->b, (int)action->a, 0);
         break;
     default:
         break;

@@ -57,17 +57,15 @@ net_delay(int a, int b, uint64_t ns)
 }
 
 void
-net_slow(int a, int b, uint64_t delay_ns)
+net_slow(int from, int to, uint64_t delay_ns)
 {
-    uint64_t usual = ways[a][b].delay_ns;
-    unsigned times = 1;
+    struct way *way = &ways[from][to];
+    uint64_t usual = way->delay_ns;
 
+    way->slow = 1;
     if (delay_ns > usual && usual > 0)
-        times = (unsigned)(delay_ns / usual) + 1;
-    ways[a][b].slow = times;
-    ways[b][a].slow = times;
-    ways[a][b].well_since = sim_now();
-    ways[b][a].well_since = sim_now();
+        way->slow = (unsigned)(delay_ns / usual) + 1;
+    way->well_since = sim_now();
 }
 
 void

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "sim.h"
 #include "web_internal.h"
+#include "world.h"
 
 #define VERSIONS_MAX 256
 
@@ -137,7 +138,8 @@ lifetime_of(unsigned key)
         "max-age=600, stale-while-revalidate=600", "max-age=600", "max-age=2",
         "max-age=2, stale-while-revalidate=600"};
 
-    return span_of(lifetimes[key % 4]);
+    /* Of each level one lives on until the end. */
+    return span_of(lifetimes[key < LEVELS ? key % 4 : key % 2]);
 }
 
 struct web_response *

@@ -98,8 +98,8 @@ void net_cut(int from, int to, bool cut);
 void net_cut_both(int a, int b, bool cut);
 bool net_up(int from, int to);
 void net_delay(int a, int b, uint64_t ns);
-/* It takes so long, at least; 0: as usual. */
-void net_slow(int a, int b, uint64_t delay_ns);
+/* It takes so long, at least, one way; 0: as usual. */
+void net_slow(int from, int to, uint64_t delay_ns);
 /* Of a Redis and a node: entries do not get through, all else does. */
 void net_deafen(int redis, int node, bool deaf);
 bool net_deaf(int redis, int node);

@@ -2,6 +2,7 @@
  * alone. So some of it is arranged; when and where, chance says. */
 #include "plan_internal.h"
 
+#include "cluster/lease.h"
 #include "node_internal.h"
 
 static unsigned
@@ -22,11 +23,11 @@ site_of(unsigned node)
     return node / (node_count / site_count);
 }
 
-/* A key of a level. */
+/* A key of a level, most often the one whose copies live on (origin.c). */
 static unsigned
 some_key(enum level level)
 {
-    return (unsigned)level + (chance_one_in(2) ? LEVELS : 0);
+    return (unsigned)level + (chance_one_in(4) ? 0 : LEVELS);
 }
 
 static uint64_t
@@ -103,6 +104,18 @@ cut(struct plan_of *plan, unsigned node, unsigned site, uint64_t time,
     action->both = true;
 }
 
+/* From the Redis of a site to a node: `hard` is one way, and by much. */
+static void
+slow(struct plan_of *plan, unsigned site, unsigned node, bool hard,
+     uint64_t time, uint64_t length)
+{
+    struct action *action = fault(plan, ACT_SLOW, node, time, length);
+
+    action->a = PLACE_REDIS + site;
+    action->b = PLACE_NODE + node;
+    action->hard = hard;
+}
+
 /* A Redis fails while one node does not reach it, and something is published
  * there that this node will not read, or not in that history. */
 static void
@@ -122,6 +135,21 @@ loss(struct plan_of *plan, uint64_t time)
                    time + within(700 * MS, 2700 * MS), within(50 * MS, S));
     action->a = site;
     action->b = (unsigned)chance_below(3);
+}
+
+/* What a node did not read is trimmed. */
+static void
+trimmed(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node(), other = another(node);
+    unsigned key = some_key(chance_one_in(2) ? LEVEL_LEASE : LEVEL_AP);
+
+    read_at(plan, node, key, time);
+    cut(plan, node, site_of(other), time + 300 * MS, within(S, 4 * S));
+    write_at(plan, key, time + 400 * MS);
+    purge_at(plan, other, key, chance_one_in(2), time + 500 * MS);
+    fault(plan, ACT_TRIM, node, time + within(700 * MS, 1200 * MS), 0)->a =
+        site_of(other);
 }
 
 /* A node dies with a write on its way. */
@@ -173,50 +201,53 @@ kept(struct plan_of *plan, uint64_t time)
 {
     unsigned node = some_node(), other = another(node);
     unsigned key = some_key(chance_one_in(3) ? LEVEL_SESSION : LEVEL_AP);
-    uint64_t length = within(4 * S, 6 * S);
-    struct action *slow;
+    unsigned how;
+    uint64_t end = time + within(4 * S, 6 * S);
+    bool asks = chance_one_in(3);
 
     /* A node that never had it asks its peers. */
     for (unsigned i = 0; i < node_count; i++) {
         if (i != node || chance_one_in(2))
             read_at(plan, i, key, time + chance_below(20 * MS));
     }
-    fault(plan, ACT_ALONE, node, time + 300 * MS, length);
+    fault(plan, ACT_ALONE, node, time + 300 * MS, end - time - 300 * MS);
     /* Which it hears of before its own is published. */
-    purge_at(plan, other, key, chance_one_in(2), time + 500 * MS);
+    purge_at(plan, other, key, !chance_one_in(4), time + 500 * MS);
+    how = plan->list[plan->count - 1].a;
     read_at(plan, other, key, time + 700 * MS);
     write_at(plan, key, time + 1200 * MS);
     purge_at(plan, node, key, true, time + 1300 * MS);
     if (chance_one_in(2))
+        plan->list[plan->count - 1].a = how;
+    if (chance_one_in(3))
         fault(plan, ACT_KILL, node, time + within(1700 * MS, 2000 * MS),
               200 * MS);
-    bool asks = chance_one_in(2);
-
     for (uint64_t at = time + 1500 * MS; at < time + 5 * S && asks;
          at += 300 * MS)
         read_at(plan, node, key, at);
-    slow = fault(plan, ACT_SLOW, node, time + 200 * MS + length, S);
-    slow->a = PLACE_REDIS + site_of(node);
-    slow->b = PLACE_NODE + node;
-    for (uint64_t at = 0; at < 1200 * MS; at += 8 * MS)
-        read_at(plan, node, key, time + 300 * MS + length + at);
+    slow(plan, site_of(node), node, chance_one_in(2), end - 100 * MS, S);
+    cut(plan, node, site_of(other), end - 100 * MS, within(100 * MS, 500 * MS));
+    /* After the first one it has the new version. */
+    for (uint64_t at = chance_below(600 * MS); at < 1200 * MS; at += 8 * MS)
+        read_at(plan, node, key, end + at);
 }
 
 /* A purge is acknowledged, after its time, while a node that has the old copy
- * hears of nothing: it was cut off right after it renewed its lease. */
+ * hears of nothing: it was cut off right after it renewed its lease. Before the
+ * first history is as old as any lease nothing is acknowledged (A4). */
 static void
 late_lease(struct plan_of *plan, uint64_t time)
 {
     unsigned node = some_node(), other = another(node);
     unsigned key = some_key(LEVEL_LEASE);
-    uint64_t at = time + within(500 * MS, 1500 * MS);
-    struct action *slow = fault(plan, ACT_SLOW, node, time, 3 * S);
+    uint64_t at;
 
-    slow->a = PLACE_REDIS + site_of(other);
-    slow->b = PLACE_NODE + node;
+    time = LEASE_LENGTH_MAX_MS * MS - 3 * S + time / 4;
+    at = time + within(500 * MS, 1500 * MS);
+    slow(plan, site_of(other), node, chance_one_in(2), time, 3 * S);
     read_at(plan, node, key, at - 400 * MS);
     write_at(plan, key, at - 2 * MS);
-    for (uint64_t more = 0; more < 900 * MS; more += 90 * MS)
+    for (uint64_t more = 0; more < 3200 * MS; more += 90 * MS)
         purge_at(plan, other, key, chance_one_in(2), at + more);
     if (chance_one_in(2))
         cut(plan, node, site_of(other), at + chance_below(60 * MS), 6 * S);
@@ -257,7 +288,7 @@ void
 plan_story(struct plan_of *plan, uint64_t time)
 {
     static void (*const stories[])(struct plan_of *, uint64_t) = {
-        loss, dead_writer, unheard_writer, kept, late_lease, lagging};
+        loss, trimmed, dead_writer, unheard_writer, kept, late_lease, lagging};
 
     stories[chance_below(sizeof(stories) / sizeof(stories[0]))](plan, time);
 }
