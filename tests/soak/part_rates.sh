@@ -99,5 +99,8 @@ part_rates()
     for site in $rates_nodes; do
         edge stop $site || failed=$((failed + 1))
     done
-    stop_all
+    for site in paris tokyo virginia; do
+        cluster.sh redis-end $site
+    done
+    cluster.sh end origin
 }
