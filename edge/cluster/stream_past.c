@@ -48,7 +48,6 @@ struct stream_past {
     bool cut; /* `read` has lost one that was not old */
     uint64_t cut_ns;
     struct bus_call *look; /* under way, or NULL */
-    struct bus_era look_era;
     uint64_t look_from;
     struct timer *timer;
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cluster/inval.h"
 #include "cluster/peers.h"
+#include "crowd_internal.h"
 #include "engine_internal.h"
 #include "fetch/origin.h"
 #include "fetch/pace.h"
@@ -56,6 +57,9 @@ find_object(struct explaining *e)
         found->uncacheable =
             store_uncacheable(e->engine->parts.store, e->key.hash, e->now_ns);
         found->fill = flight_running(e->engine->flights, e->key.hash);
+        if (found->fill && !found->uncacheable)
+            found->uncacheable =
+                crowd_scatters(e->engine->parts.store, &e->plain, e->now_ns);
         return;
     }
     struct inval_subject subject = {object->key.host, object->key.path_query,
