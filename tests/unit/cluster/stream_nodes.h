@@ -37,6 +37,7 @@ static struct node nodes[2];
 static bool available;
 static uint64_t generation = 1;
 static uint64_t execution_max_ms = 1000;
+static lease_sites purge_sites; /* where what the outbox holds may stand */
 static struct outbox *outbox;
 static struct bookmark *bookmark;
 static struct position resume;
@@ -61,6 +62,7 @@ node_start_with(struct node *node, const char *site, uint64_t poll_ms,
         .generation = generation,
         .lease_max_ms = 600,
         .outbox = outbox,
+        .purge_sites = purge_sites,
         .bookmark = bookmark,
         .resume = &resume,
         .execution_max_ms = execution_max_ms,

@@ -252,6 +252,8 @@ main(void)
                                         teardown_outbox),
     };
 
+    /* Where they are counted: the other Redis may be connected first. */
+    purge_sites = 1;
     available = redis_server_available();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
