@@ -102,6 +102,12 @@ stream_is_leased(const struct stream_status *s)
     return s->leased;
 }
 
+static uint64_t
+stream_is_safe(const struct stream_status *s)
+{
+    return s->safe;
+}
+
 static const struct {
     const char *name;
     const char *help;
@@ -111,6 +117,10 @@ static const struct {
      stream_is_connected},
     {"atlas_stream_leased", "1 while this node holds a lease at this site.",
      stream_is_leased},
+    {"atlas_stream_safe",
+     "1 while all replicas of this site's Redis keep up (0 also means: no "
+     "lease there).",
+     stream_is_safe},
     {"atlas_stream_lag_entries",
      "Entries of this site's stream known, and not applied yet.", stream_lag},
     {"atlas_stream_position",

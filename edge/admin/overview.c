@@ -91,6 +91,8 @@ stream_json(const struct stream_status *s)
     put_u64(o, "applied", s->applied);
     put_bool(o, "leased", s->leased);
     put_u64(o, "lease_ms", s->lease_ms);
+    put_u64(o, "replicas", s->replicas);
+    put_bool(o, "safe", s->safe);
     for (size_t i = 0; i < FLOOR_REASONS; i++)
         put_u64(floors, floor_reason_name((enum floor_reason)i), s->floors[i]);
     put(o, "floors", floors);

@@ -13,9 +13,6 @@
 #define KEEP_MIN 10000
 #define KEEP_MAX 200000
 
-/* Of an EVALSHA: the name, the hash, how many keys, the keys, the epoch. */
-#define ARGS_BEFORE 7
-
 /* ---- deadlines ---- */
 
 /* An answer that is on its way is waited for, lest one that is large for its
@@ -140,12 +137,29 @@ on_deliver(void *arg)
     }
 }
 
+/* EVAL: the text, how many keys, the keys, the epoch. */
+void
+bus_eval(const struct bus *bus, enum script script, char epoch[17],
+         struct span args[BUS_ARGS])
+{
+    unsigned char random[8];
+
+    args[0] = SPAN("EVAL");
+    args[1] = span_of(script_text(script));
+    args[2] = SPAN("3");
+    for (size_t i = 0; i < 3; i++)
+        args[3 + i] = span_of(bus->keys[i]);
+    secret_random(random, sizeof(random));
+    secret_hex(random, sizeof(random), epoch);
+    args[6] = (struct span){epoch, 16};
+}
+
 /* Fills a new call: its own arguments are copied behind it. */
 static struct bus_call *
 new_call(struct bus *bus, enum script script, const struct span *rest,
          size_t rest_count)
 {
-    size_t count = ARGS_BEFORE + rest_count;
+    size_t count = BUS_ARGS + rest_count;
     size_t bytes = 0;
 
     for (size_t i = 0; i < rest_count; i++)
@@ -153,24 +167,18 @@ new_call(struct bus *bus, enum script script, const struct span *rest,
     struct bus_call *call =
         mem_zalloc(sizeof(*call) + count * sizeof(struct span) + bytes + 17);
     char *text = (char *)(call->args + count);
-    unsigned char epoch[8];
 
     call->bus = bus;
     call->script = script;
     call->count = count;
+    bus_eval(bus, script, text, call->args);
     call->args[0] = SPAN("EVALSHA");
     call->args[1] = span_of(bus->sha[script]);
-    call->args[2] = SPAN("3");
-    for (size_t i = 0; i < 3; i++)
-        call->args[3 + i] = span_of(bus->keys[i]);
-    secret_random(epoch, sizeof(epoch));
-    secret_hex(epoch, sizeof(epoch), text);
-    call->args[6] = (struct span){text, 16};
     text += 17;
     for (size_t i = 0; i < rest_count; i++) {
         if (rest[i].len > 0)
             memcpy(text, rest[i].ptr, rest[i].len);
-        call->args[ARGS_BEFORE + i] = (struct span){text, rest[i].len};
+        call->args[BUS_ARGS + i] = (struct span){text, rest[i].len};
         text += rest[i].len;
     }
     return call;
@@ -463,6 +471,9 @@ bus_new(struct loop *loop, const struct bus_options *options,
 
     bus->commands = link_new(loop, &link, &commands);
     bus_push_start(bus, &link);
+    bus->replicas = options->replicas;
+    if (bus->replicas > 0)
+        bus_barrier_start(bus, &link);
     return bus;
 }
 
@@ -484,6 +495,7 @@ bus_free(struct bus **bus)
     TAG_CHECK(b, BUS_TAG);
     CHECK(!b->calling);
     bus_push_stop(b);
+    bus_barrier_stop(b);
     link_free(&b->commands);
     free_calls(&b->waiting);
     free_calls(&b->failed);

@@ -194,6 +194,7 @@ bus_answer_error(struct bus_call *call, enum err err, const char *why)
             if (call->fn.done != NULL)
                 call->fn.done(call->arg, err, why);
             break;
+        case SCRIPT_MARK: /* never a call */
         case SCRIPT_COUNT:
             break;
         }
@@ -228,6 +229,7 @@ answer_good(struct bus_call *call, const redisReply *reply)
     case SCRIPT_FORGET:
         good = answer_done(call, reply);
         break;
+    case SCRIPT_MARK: /* never a call */
     case SCRIPT_COUNT:
         break;
     }

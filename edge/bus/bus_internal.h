@@ -1,12 +1,13 @@
 /* What the files of the bus share: bus.c has the calls, bus_answer.c takes
- * their answers, bus_push.c has the pushes, bus_trouble.c says what is wrong.
+ * their answers, bus_push.c has the pushes, bus_barrier.c waits for replicas,
+ * bus_trouble.c says what is wrong.
  */
 #ifndef BUS_BUS_INTERNAL_H
 #define BUS_BUS_INTERNAL_H
 
 #include "base/check.h"
 #include "base/list.h"
-#include "bus/bus.h"
+#include "bus/bus_lease.h"
 #include "link_internal.h"
 #include "script_internal.h"
 
@@ -15,12 +16,14 @@
 #define BUS_ID_MAX 128 /* of a node, in its table; with the NUL */
 #define BUS_WHY 320
 
+struct barrier;
 struct timer;
 
 /* Places where something can be wrong, each reported by itself. */
 enum trouble {
     TROUBLE_COMMANDS = SCRIPT_COUNT, /* below it: the scripts, by number */
     TROUBLE_PUSHES,
+    TROUBLE_REPLICAS,
     TROUBLE_COUNT
 };
 
@@ -88,6 +91,9 @@ struct bus {
     bool listening;
     bool heard; /* since the last ping */
 
+    unsigned replicas;
+    struct barrier *barrier; /* NULL without replicas */
+
     struct beat *beats; /* ordered by id */
     size_t beat_count;
     char trouble[TROUBLE_COUNT][BUS_WHY]; /* "": none */
@@ -107,6 +113,14 @@ void bus_drop_call(struct bus_call *call);
 void bus_answer(struct bus *bus, const redisReply *reply);
 /* Tells the callback of an error, and drops the call. */
 void bus_answer_error(struct bus_call *call, enum err err, const char *why);
+
+/* The arguments of a call before its own, for a script given as text. */
+#define BUS_ARGS 7
+void bus_eval(const struct bus *bus, enum script script, char epoch[17],
+              struct span args[BUS_ARGS]);
+
+void bus_barrier_start(struct bus *bus, const struct link_options *options);
+void bus_barrier_stop(struct bus *bus);
 
 void bus_push_start(struct bus *bus, const struct link_options *options);
 void bus_push_stop(struct bus *bus);

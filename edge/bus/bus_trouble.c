@@ -43,6 +43,8 @@ remedy(const char *why)
                                "tries again"},
         {"it does not speak", "something else listens there: correct `redis` "
                               "of this site in the configuration"},
+        {"it has", "bring its replicas back, or correct `replicas` of this "
+                   "site in the configuration"},
         {"a push", "another program publishes on our channel: stop it"},
     };
 
@@ -70,6 +72,9 @@ effect(unsigned place)
     case SCRIPT_WATCH:
     case SCRIPT_FORGET:
         return "cannot read who holds a lease: ";
+    case SCRIPT_MARK:
+    case TROUBLE_REPLICAS:
+        return "no lease, and no acknowledged purge: ";
     case TROUBLE_PUSHES:
         return "invalidations arrive only with the poll: ";
     default:

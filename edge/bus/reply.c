@@ -112,6 +112,14 @@ reply_push(struct span text, struct reply_push *push)
 /* ---- answers ---- */
 
 bool
+reply_era(const redisReply *reply, struct bus_era *era)
+{
+    return is_array(reply, 2) &&
+           hex64(text_of(reply->element[0]), &era->epoch) &&
+           hex64(text_of(reply->element[1]), &era->term);
+}
+
+bool
 reply_published(const redisReply *reply, struct bus_era *era, uint64_t *n)
 {
     uint64_t first;

@@ -8,7 +8,7 @@
 #include <hiredis/hiredis.h>
 
 #include "base/buf.h"
-#include "bus/bus.h"
+#include "bus/bus_lease.h"
 
 #define REPLY_ITEMS_MAX 64 /* of a pushed entry */
 
@@ -30,6 +30,9 @@ struct reply_row {
 /* Adds "LEN:bytes" for each item to "A1 EPOCH TERM N\n": what the publishing
  * script sends. push->entry.items points into *push, the spans into `text`. */
 bool reply_push(struct span text, struct reply_push *push);
+
+/* {epoch, term} */
+bool reply_era(const redisReply *reply, struct bus_era *era);
 
 bool reply_published(const redisReply *reply, struct bus_era *era, uint64_t *n);
 

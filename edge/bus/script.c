@@ -166,6 +166,11 @@
     "end\n" \
     "return 0\n"
 
+/* Replication keeps the order: who has this has what was written before. */
+#define MARK \
+    "redis.call('HINCRBY', meta, 'mark', 1)\n" \
+    "return {epoch, term}\n"
+
 #define SYNC \
     "local entries = {}\n" \
     "if tonumber(ARGV[3]) > 0 then\n" \
@@ -211,6 +216,7 @@ script_text(enum script script)
         [SCRIPT_ACK] = ACK,
         [SCRIPT_WATCH] = PRELUDE WATCH,
         [SCRIPT_FORGET] = FORGET,
+        [SCRIPT_MARK] = PRELUDE MARK,
     };
 
     CHECK(script < SCRIPT_COUNT);

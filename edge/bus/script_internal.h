@@ -35,6 +35,8 @@ enum script {
                         first id, last id, length, rows of node, beat, term,
                         n */
     SCRIPT_FORGET,   /* ARGV: epoch, node, beat; gives how many went */
+    SCRIPT_MARK,     /* ARGV: epoch; writes something, which its replicas have
+                        only once they have all before; gives epoch, term */
     SCRIPT_COUNT
 };
 

@@ -28,6 +28,7 @@ struct job {
     lease_sites tried;     /* streams that did not take it */
     struct stream *stream; /* the one that is asked, or has taken it */
     struct bus_call *publish; /* under way, or NULL */
+    uint64_t safe;            /* A10: the ticket of the publication */
     bool again;               /* published a second time */
     struct timer *deadline;   /* of being read back, or NULL */
     struct inval_hold hold;   /* while it is written to the outbox */
@@ -173,6 +174,15 @@ read_back(const struct job *job)
     return same_history(job) && job->stream->cursor.n >= job->result.n;
 }
 
+/* A failover cannot lose it. */
+static bool
+is_safe(const struct job *job)
+{
+    struct bus_era era = {job->result.epoch, job->result.term};
+
+    return safe_reached(job->stream, &era, job->safe);
+}
+
 /* What the outbox holds stays there until it was read back (O3); in another
  * history it may be missing, and is published anew. */
 static void
@@ -203,6 +213,18 @@ publish_again(struct job *job)
     return true;
 }
 
+static const char *
+why_late(const struct job *job)
+{
+    if (!same_history(job) && job->stream->met)
+        return "the stream began another history, which may lack it; purge "
+               "again";
+    if (!read_back(job))
+        return "this node has not read it back; it will";
+    return "not all replicas of that Redis had it: a failover may lose it; "
+           "bring them back and purge again";
+}
+
 static void
 on_deadline(void *arg)
 {
@@ -215,12 +237,7 @@ on_deadline(void *arg)
     if (publish_again(job))
         return;
     snprintf(job->result.why, sizeof(job->result.why),
-             same_history(job) || !job->stream->met
-                 ? "published, but this node has not read it back within "
-                   "%d ms; it will"
-                 : "published, but within %d ms the stream began another "
-                   "history, which may lack it; purge again",
-             PURGE_APPLY_MS);
+             "published, but within %d ms %s", PURGE_APPLY_MS, why_late(job));
     /* Whatever becomes of the stream: not from this node's store. But it is
      * not what others have applied. */
     apply_here(job);
@@ -249,7 +266,8 @@ on_published(void *arg, enum err err, const char *why,
     job->result.epoch = era->epoch;
     job->result.term = era->term;
     job->result.n = n;
-    if (read_back(job)) {
+    job->safe = safe_ticket(job->stream);
+    if (read_back(job) && is_safe(job)) {
         job->result.applied = true;
         answer(job);
         return;
@@ -266,7 +284,7 @@ purge_look(struct streams *streams)
     struct job *job, *next;
 
     list_for_each_safe (job, next, &streams->jobs, link) {
-        if (job->deadline == NULL || !read_back(job))
+        if (job->deadline == NULL || !read_back(job) || !is_safe(job))
             continue;
         job->result.applied = true;
         answer(job);

@@ -31,6 +31,7 @@ add_site(struct streams *streams, const struct streams_options *options,
         .connect_timeout_ms = options->connect_timeout_ms,
         .command_timeout_ms = options->command_timeout_ms,
         .backoff_max_ms = options->backoff_max_ms,
+        .replicas = site->replicas,
     };
 
     stream->streams = streams;
@@ -181,6 +182,7 @@ streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
 
     for (size_t i = 0; i < conf->site_count; i++) {
         sites[i].name = conf->sites[i].name;
+        sites[i].replicas = (unsigned)conf->sites[i].replicas;
         if (conf->sites[i].redis[0] != '\0')
             read_address(conf->sites[i].redis, &sites[i]);
     }
@@ -295,6 +297,8 @@ streams_status(const struct streams *streams, size_t index,
         .error = bus_error(stream->bus),
     };
     status->lease_ms = stream->lease_ms;
+    status->replicas = bus_replicas(stream->bus);
+    status->safe = !stream->unsafe;
     status->leased = leases_held(
         streams->leases, (lease_sites)1 << stream->index, clock_boot_ns());
     if (stream->met)

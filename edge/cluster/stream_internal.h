@@ -1,6 +1,6 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
  * reads one, stream_lease.c holds the lease there and acknowledges,
- * stream_wait.c waits for others to, stream_rows.c takes out who is gone,
+ * stream_wait.c waits for others to, stream_safe.c for the replicas, stream_rows.c takes out who is gone,
  * stream_leave.c this node, stream_past.c publishes again what another history
  * lacks, stream_entry.c knows the form of entries, purge.c publishes,
  * stream_outbox.c what the outbox holds, stream_intent.c takes in what writes
@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/list.h"
-#include "bus/bus.h"
+#include "bus/bus_lease.h"
 #include "cluster/outbox.h"
 #include "cluster/purge.h"
 #include "cluster/purge_wait.h"
@@ -34,6 +34,7 @@ struct stream_pending {
     uint64_t sent_ns;
     struct bus_era era;
     uint64_t last_n;
+    uint64_t safe; /* L7: the ticket of its answer */
 };
 
 /*
@@ -81,6 +82,16 @@ struct stream {
 
     struct bus_call *leave;   /* stream_leave.c: under way, or NULL */
     struct list_link waits;   /* stream_wait.c */
+
+    /* stream_safe.c; barriers are numbered from 1 */
+    uint64_t safe_sent;      /* the last one */
+    uint64_t safe_wanted;    /* the highest one that somebody waits for */
+    uint64_t safe_number;    /* the last one that all replicas had ... */
+    struct bus_era safe_era; /* ... in this era */
+    bool safe_under_way;
+    bool unsafe;              /* the last one failed */
+    struct timer *safe_timer; /* after one that failed */
+
     struct stream_past *past; /* stream_past.c */
 
     /* stream_rows.c */
@@ -162,6 +173,16 @@ void ack_look(struct stream *stream);
 /* CHECKs the invariants. */
 void lease_sanity(const struct stream *stream);
 
+/* ---- stream_safe.c ---- */
+
+void safe_start(struct stream *stream);
+void safe_stop(struct stream *stream);
+/* For what this Redis has answered until now; asks its replicas. */
+uint64_t safe_ticket(struct stream *stream);
+/* Whether they had it, in that era. */
+bool safe_reached(const struct stream *stream, const struct bus_era *era,
+                  uint64_t ticket);
+
 /* ---- stream_leave.c ---- */
 
 void leave_start(struct streams *streams);
@@ -187,6 +208,8 @@ void past_doubt(struct stream *stream);
 
 /* Answers all that are under way. */
 void wait_abandon(struct stream *stream);
+/* The replicas have more: what waits for that goes on. */
+void wait_safe(struct stream *stream);
 /* A holder has acknowledged. */
 void wait_acked(struct stream *stream, struct span id, uint64_t term,
                 uint64_t n);

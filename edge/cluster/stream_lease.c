@@ -15,6 +15,8 @@
  *     answer of an earlier connection never comes;
  *  L5 acknowledged is only what is applied: first the tables, then the number,
  *     then the acknowledgement; and only under a row that a renewal wrote.
+ *  L7 with replicas it is granted only once all of these have the renewal
+ *     (stream_safe.c).
  * The readers' part (engine/tx.c): the lease is read before the store is
  * looked up, by a clock that was read after the request was parsed.
  */
@@ -78,7 +80,8 @@ lease_look(struct stream *stream)
         if (pending->era.epoch != stream->era.epoch ||
             pending->era.term != stream->era.term) {
             lease_end(stream); /* L3; the sync that is due tells more */
-        } else if (stream->cursor.n >= pending->last_n) {
+        } else if (stream->cursor.n >= pending->last_n &&
+                   safe_reached(stream, &pending->era, pending->safe)) {
             pending->wanted = false;
             stream->lease_granted = true;
             stream->lease_era = pending->era;
@@ -114,6 +117,7 @@ on_renewed(void *arg, enum err err, const char *why,
         .sent_ns = stream->renewal_sent_ns,
         .era = lease->era,
         .last_n = lease->last.n,
+        .safe = safe_ticket(stream),
     };
     if (stream->last_n < lease->last.n && stream->met &&
         lease->era.term == stream->era.term)

@@ -328,6 +328,7 @@ stream_start(struct stream *stream, const struct bus_options *options)
     stream->batch = STREAM_BATCH;
     stream->poll = timer_new(stream->streams->control, on_poll, stream);
     list_init(&stream->waits);
+    safe_start(stream);
     lease_start(stream);
     rows_start(stream);
     past_start(stream);
@@ -344,5 +345,6 @@ stream_stop(struct stream *stream)
     past_stop(stream);
     bus_cancel(&stream->sync);
     bus_free(&stream->bus);
+    safe_stop(stream);
     timer_free(&stream->poll);
 }

@@ -14,6 +14,8 @@
  *     rows may be lost, have run out;
  *  A5 success is said only right after the entry was seen to stand, in the
  *     same epoch and term, in the same reading as the rows;
+ *  A10 with replicas none of this begins before all of these have the entry
+ *     (stream_safe.c);
  *  A6 a row is taken out only when its beat was seen to stand still for as
  *     long, on this node's own clock.
  */
@@ -41,7 +43,8 @@ struct wait {
     uint64_t n;
     enum purge_wait scope;
     uint64_t deadline_ms;
-    uint64_t published_ns; /* A1 */
+    uint64_t published_ns; /* A1; or when it was safe, A10 */
+    uint64_t safe;         /* its ticket; 0: none, or it is safe */
     uint64_t deadline_ns;  /* the caller's */
     struct bus_call *watch;
     struct timer *timer;
@@ -200,7 +203,7 @@ settle(struct wait *wait, uint64_t now)
 {
     const struct stream *stream = wait->stream;
 
-    if (stream->era.epoch != wait->era.epoch ||
+    if (wait->safe != 0 || stream->era.epoch != wait->era.epoch ||
         stream->era.term != wait->era.term ||
         now - stream->era_since_ns < span_max_ns(stream)) /* A4 */
         return false;
@@ -307,6 +310,7 @@ on_control(struct post *post)
     wait->deadline_ns = wait->published_ns + wait->deadline_ms * NS_PER_MS;
     wait->timer = timer_new(wait->streams->control, on_timer, wait);
     list_push_back(&stream->waits, &wait->link);
+    wait->safe = safe_ticket(stream);
     /* Those who read it when we did acknowledge it now: who looks a moment
      * later finds that, and is spared another look. */
     uint64_t moment_ms = stream->rtt_ns / MOMENT_PART / NS_PER_MS;
@@ -339,6 +343,20 @@ purge_wait_start(struct streams *streams,
     atomic_fetch_add(&streams->refs, 1);
     wait->post.fn = on_control;
     loop_post(streams->control, &wait->post);
+}
+
+void
+wait_safe(struct stream *stream)
+{
+    struct wait *wait, *next;
+
+    list_for_each_safe (wait, next, &stream->waits, link) {
+        if (wait->safe == 0 || !safe_reached(stream, &wait->era, wait->safe))
+            continue;
+        wait->safe = 0;
+        wait->published_ns = clock_boot_ns();
+        look(wait);
+    }
 }
 
 /* A hint: when it was the last one that was missing, the rows are read. */

@@ -146,6 +146,10 @@ check_sites(const struct conf *conf, struct conf_tree *root,
                             "site \"%s\" has none: its nodes can publish no "
                             "invalidations",
                             conf->sites[i].name);
+        if (conf->sites[i].replicas > 0 && !given(conf->sites[i].redis))
+            conf_warning_at(problems, item, "replicas",
+                            "site \"%s\" has no `redis` to be replicated",
+                            conf->sites[i].name);
     }
     check_site_name(conf, root, problems);
 }

@@ -94,6 +94,13 @@ static const struct conf_option site_options[] = {
      AT(conf_site, redis), .initial = "\"\"", .empty = true,
      .doc = "The address of the site's Redis, which holds its stream of "
             "invalidations."},
+    {.name = "replicas", .type = CONF_INT, AT(conf_site, replicas),
+     .initial = "0", .max = 16,
+     .doc = "How many replicas that Redis has: all that may ever take its "
+            "place. Leases and purges there count only once all of them have "
+            "what was written (WAIT), so that a failover breaks no promise; "
+            "while one is missing, `lease` routes ask the origin. Give the "
+            "same number to all nodes."},
     {.name = "latitude", .type = CONF_FLOAT, AT(conf_site, latitude),
      .initial = "0.0", .low = -90, .high = 90, .doc = "Degrees, north is "
      "positive. Peers are ranked by measured time; nothing uses it yet."},

@@ -131,6 +131,10 @@ add_stream(struct grid *grid, const json_t *stream)
               synced != NULL
                   ? time_text(text, (long long)json_integer_value(synced))
                   : "never");
+    grid_cell(grid, "%s",
+              call_true(stream, "leased")  ? "held"
+              : !call_true(stream, "safe") ? "NO REPLICA"
+                                           : "-");
     grid_cell(grid, "%lld", call_number(stream, "applied"));
     add_floors(grid, stream);
 }
@@ -145,7 +149,7 @@ print_streams(const json_t *s)
 
     if (json_array_size(list) == 0)
         return;
-    grid_row(&grid, "STREAM|REDIS|POSITION|LAG|READ|APPLIED|FLOORS RAISED");
+    grid_row(&grid, "STREAM|REDIS|POSITION|LAG|READ|LEASE|APPLIED|FLOORS RAISED");
     json_array_foreach(list, i, stream) add_stream(&grid, stream);
     putchar('\n');
     grid_print(&grid);

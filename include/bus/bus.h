@@ -1,8 +1,9 @@
 /*
  * The connections to one site's Redis: its stream of entries, and its node
- * table.
+ * table; bus_lease.h has what leases need of it.
  *
- * Two connections: one for commands, one for pushes. Both come back by
+ * Two connections: one for commands, one for pushes; with replicas a third one,
+ * which waits for those (a WAIT blocks it). They come back by
  * themselves, with exponential back-off and jitter. A fault of the Redis (it
  * is missing, slow, full, not ours) is logged here, once when it begins and
  * once when it ends, with the remedy.
@@ -38,6 +39,9 @@ struct bus_options {
     uint64_t connect_timeout_ms;
     uint64_t command_timeout_ms;
     uint64_t backoff_max_ms; /* the longest pause between two attempts */
+    /* How many replicas the Redis has, all of which must have what counts
+     * (bus_barrier in bus_lease.h); 0: none. */
+    unsigned replicas;
     /* The stream keeps this many entries for those who lag; 0: 10,000 and
      * 200,000. */
     uint64_t keep_min;
@@ -69,29 +73,6 @@ struct bus_sync {
     struct bus_id first; /* the oldest entry kept; 0-0 when there is none */
     struct bus_id last;  /* the last id ever given; 0-0 when none was */
     const struct bus_entry *entries;
-    size_t count;
-};
-
-/* Where a stream stands, and how long a lease there lasts: the length is kept
- * beside the epoch and never changes within it. */
-struct bus_lease {
-    struct bus_era era;
-    struct bus_id first;
-    struct bus_id last;
-    uint64_t length_ms;
-};
-
-/* Who holds a lease, or did: its beat goes up with each renewal. */
-struct bus_holder {
-    struct span id;
-    uint64_t beat;
-    uint64_t term; /* what it has applied; n counts in this term only */
-    uint64_t n;
-};
-
-struct bus_watched {
-    struct bus_lease lease;
-    const struct bus_holder *holders;
     size_t count;
 };
 
@@ -136,11 +117,6 @@ const char *bus_error(const struct bus *bus);
  * ERR_LIMIT: too many calls are under way, nothing was sent. */
 typedef void (*bus_publish_fn)(void *arg, enum err err, const char *why,
                                const struct bus_era *era, uint64_t n);
-typedef void (*bus_lease_fn)(void *arg, enum err err, const char *why,
-                             const struct bus_lease *lease);
-typedef void (*bus_watch_fn)(void *arg, enum err err, const char *why,
-                             const struct bus_watched *watched);
-typedef void (*bus_done_fn)(void *arg, enum err err, const char *why);
 typedef void (*bus_sync_fn)(void *arg, enum err err, const char *why,
                             const struct bus_sync *sync);
 typedef void (*bus_announce_fn)(void *arg, enum err err, const char *why,
@@ -165,23 +141,6 @@ struct bus_call *bus_sync(struct bus *bus, struct bus_id after, unsigned max,
 struct bus_call *bus_announce(struct bus *bus, struct span id,
                               struct span payload, uint64_t ttl_ms,
                               bus_announce_fn fn, void *arg);
-
-/* Writes the row of a holder: it wants a lease from now on, and has applied
- * `n` of `term`. Refused (ATLASSITES) when another has a list of sites of a
- * higher generation. `length_ms` is used only where no length is set yet. */
-struct bus_call *bus_renew(struct bus *bus, struct span id, uint64_t term,
-                           uint64_t n, uint64_t length_ms, uint64_t generation,
-                           bus_lease_fn fn, void *arg);
-/* The holder has applied n: written into its row, and told to all who listen
- * (bus_events.acked). */
-struct bus_call *bus_ack(struct bus *bus, struct span id, uint64_t term,
-                         uint64_t n, bus_done_fn fn, void *arg);
-/* All holders, and where the stream stands, at one moment. */
-struct bus_call *bus_watch(struct bus *bus, uint64_t length_ms, bus_watch_fn fn,
-                           void *arg);
-/* Takes a row out, if its beat is still this. */
-struct bus_call *bus_forget(struct bus *bus, struct span id, uint64_t beat,
-                            bus_done_fn fn, void *arg);
 
 /* The callback will not fire; the call may still be carried out. NULLs the
  * caller's handle, which is invalid once the callback has fired. */

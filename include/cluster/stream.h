@@ -33,6 +33,7 @@ struct streams_site {
     const char *name;
     const char *redis_host; /* NULL: this site has no Redis */
     unsigned redis_port;
+    unsigned replicas; /* of that Redis */
 };
 
 struct streams_options {
@@ -107,6 +108,8 @@ struct stream_status {
     uint64_t applied;       /* entries, since the start */
     bool leased;            /* this node holds a lease there now */
     uint64_t lease_ms;      /* how long one lasts; 0: not known yet */
+    unsigned replicas;      /* of its Redis, as configured */
+    bool safe;              /* they had, when last asked, what counts here */
     uint64_t floors[FLOOR_REASONS];
     const char *error; /* "" when all is well */
 };

@@ -52,6 +52,7 @@ struct conf_cache_status {
 struct conf_site {
     const char *name;
     const char *redis; /* "host:port", or empty */
+    uint64_t replicas; /* of that Redis, which must have what counts */
     double latitude;   /* degrees, north positive */
     double longitude;  /* degrees, east positive */
 };

@@ -37,6 +37,7 @@ static struct node nodes[2];
 static bool available;
 static uint64_t generation = 1;
 static uint64_t execution_max_ms = 1000;
+static unsigned replicas; /* of the first Redis */
 static lease_sites purge_sites; /* where what the outbox holds may stand */
 static struct outbox *outbox;
 static struct bookmark *bookmark;
@@ -47,8 +48,8 @@ node_start_with(struct node *node, const char *site, uint64_t poll_ms,
                 uint64_t timeout_ms)
 {
     struct streams_site sites[] = {
-        {"p", "127.0.0.1", servers[0].port},
-        {"q", "localhost", servers[1].port},
+        {"p", "127.0.0.1", servers[0].port, replicas},
+        {"q", "localhost", servers[1].port, 0},
     };
     struct streams_options options = {
         .site = site,
