@@ -109,8 +109,8 @@ void peers_snapshot_publish(_Atomic(struct peers_snapshot *) *place,
                             struct peers_snapshot *snapshot);
 /* peers_choose, of a snapshot. */
 size_t peers_snapshot_choose(const struct peers_snapshot *snapshot,
-                             struct hash128 key, struct peer_choice *choices,
-                             size_t max);
+                             struct hash128 key, bool all,
+                             struct peer_choice *choices, size_t max);
 
 struct peers_site {
     struct peers *owner;

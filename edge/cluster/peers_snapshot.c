@@ -147,9 +147,16 @@ choice_of(struct peer_choice *choice, const struct peers_view *view,
     choice->rtt_us = view->rtt.estimate_us;
 }
 
+static bool
+may_hold(const struct peers_view *view, struct hash128 key)
+{
+    return view->bits != NULL &&
+           bloom_bits_have(view->bits->bits, view->bits->slots, key);
+}
+
 size_t
 peers_snapshot_choose(const struct peers_snapshot *snapshot, struct hash128 key,
-                      struct peer_choice *choices, size_t max)
+                      bool all, struct peer_choice *choices, size_t max)
 {
     const struct peers_view *home = home_of(snapshot, key);
     size_t count = 0;
@@ -161,18 +168,24 @@ peers_snapshot_choose(const struct peers_snapshot *snapshot, struct hash128 key,
 
         if (view->rtt.state != RTT_UP)
             break;
-        if (view != home && view->bits != NULL &&
-            bloom_bits_have(view->bits->bits, view->bits->slots, key))
+        if (view != home && may_hold(view, key))
+            choice_of(&choices[count++], view, PEER_HOLDER);
+    }
+    for (size_t i = 0; all && i < snapshot->count && count < max; i++) {
+        const struct peers_view *view = &snapshot->views[i];
+
+        if (view != home && view->rtt.state != RTT_DOWN &&
+            (view->rtt.state != RTT_UP || !may_hold(view, key)))
             choice_of(&choices[count++], view, PEER_HOLDER);
     }
     return count;
 }
 
 size_t
-peers_choose(const struct peers *peers, struct hash128 key,
+peers_choose(const struct peers *peers, struct hash128 key, bool all,
              struct peer_choice *choices, size_t max)
 {
-    return peers_snapshot_choose(current(peers), key, choices, max);
+    return peers_snapshot_choose(current(peers), key, all, choices, max);
 }
 
 static const struct peers_view *

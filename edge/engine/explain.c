@@ -107,7 +107,7 @@ decide(struct explaining *e)
     e->barred = !e->plan.take_stale && search_barred(e->engine, &e->key);
     if (!e->barred)
         e->peer_count = peers_choose(e->engine->parts.peers, e->key.hash,
-                                     e->peers, PEERS_SHOWN);
+                                     e->plan.take_stale, e->peers, PEERS_SHOWN);
     if (e->peer_count > 0)
         return;
     e->no_peer = true;

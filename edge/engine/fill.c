@@ -65,6 +65,7 @@ fill_release(struct flight *flight)
     free(fill->key_text);
     free(fill->plain_text);
     free(fill->method);
+    free(fill->peers);
     free(fill->target);
     free(fill->resume_etag);
     TAG_CLEAR(fill);
@@ -121,8 +122,12 @@ fill_new(const struct fill_spec *spec)
     if (spec->prefix != NULL && object_try_ref(spec->prefix))
         fill->prefix = spec->prefix;
     fill->ranged = spec->ranged;
-    for (size_t i = 0; i < spec->peer_count && i < FILL_PEERS_MAX; i++)
-        fill->peers[fill->peer_count++] = spec->peers[i];
+    fill->peer_count = spec->peer_count;
+    if (spec->peer_count > 0) {
+        fill->peers = mem_alloc(spec->peer_count * sizeof(*spec->peers));
+        memcpy(fill->peers, spec->peers,
+               spec->peer_count * sizeof(*spec->peers));
+    }
     fill->peer_stale = spec->peer_stale;
     fill->strict = spec->strict;
     fill->cp = spec->cp;

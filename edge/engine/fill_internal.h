@@ -32,7 +32,9 @@
 #include "http/target.h"
 #include "store/object.h"
 
+/* Peers asked one after the other; and as a last resort. */
 #define FILL_PEERS_MAX 3
+#define FILL_PEERS_LAST 16
 /* What a body that is not kept may hold at a time. */
 #define FILL_WINDOW (512 * 1024)
 /* The most tags and groups of one response: those of 64 KiB, and old ones that
@@ -129,7 +131,7 @@ struct fill {
     struct object *base;
     struct object
         *prefix; /* that the answer is the rest of, once it is there */
-    struct peer_choice peers[FILL_PEERS_MAX];
+    struct peer_choice *peers;
     size_t peer_count;
     bool peer_stale, strict, cp, shared, store, updates, has_body, safe,
         resuming, ranged;

@@ -28,7 +28,7 @@ struct outgoing {
     struct buf get_text;
     struct buf range;
     struct fill_spec spec;
-    struct peer_choice peers[FILL_PEERS_MAX];
+    struct peer_choice peers[FILL_PEERS_LAST];
 };
 
 static struct span
@@ -55,15 +55,16 @@ static void
 choose_peers(struct tx *tx, struct outgoing *out)
 {
     struct peers *peers = tx->worker->engine->parts.peers;
-    struct peer_choice choices[FILL_PEERS_MAX];
+    struct peer_choice choices[FILL_PEERS_LAST];
+    bool last = tx->plan.take_stale;
     size_t count = 0;
 
-    if (tx->plan.take_stale || !search_barred(tx->worker->engine, &tx->key))
-        count = peers_choose(peers, tx->key.hash, choices, FILL_PEERS_MAX);
+    if (last || !search_barred(tx->worker->engine, &tx->key))
+        count = peers_choose(peers, tx->key.hash, last, choices,
+                             last ? FILL_PEERS_LAST : FILL_PEERS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (choices[i].kind == PEER_HOME &&
-            (tx->ask.source != PLAN_CLIENT || tx->plan.take_stale ||
-             tx->part.forwards))
+            (tx->ask.source != PLAN_CLIENT || last || tx->part.forwards))
             choices[i].kind = PEER_HOLDER;
         if (choices[i].kind == PEER_HOLDER &&
             strcmp(choices[i].node, tx->claims.node) == 0)

@@ -72,9 +72,10 @@ struct peer_choice {
 
 /* Whom to ask for a key, best first; gives how many (at most `max`). The key's
  * home in our own site, unless that is this node; then those whose digest says
- * "perhaps", by round-trip time. Only peers that are up, none twice. No
- * allocation, no lock. */
-size_t peers_choose(const struct peers *peers, struct hash128 key,
+ * "perhaps", by round-trip time. Only peers that are up, none twice. With
+ * `all`, as a last resort, then whoever else is not known to be down: a digest
+ * is a moment old. No allocation, no lock. */
+size_t peers_choose(const struct peers *peers, struct hash128 key, bool all,
                     struct peer_choice *choices, size_t max);
 
 /* How a request to a peer went, so that one that fails goes down before its

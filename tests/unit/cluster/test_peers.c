@@ -137,7 +137,7 @@ chosen(void)
 {
     static char text[256];
     struct peer_choice choices[NODES];
-    size_t count = peers_choose(peers, key, choices, NODES);
+    size_t count = peers_choose(peers, key, false, choices, NODES);
 
     text[0] = '\0';
     for (size_t i = 0; i < count; i++) {

@@ -65,8 +65,8 @@ drop_peer(struct peer *peer)
 
 /* The choice as "h:ID" for a home, "ID" for a holder. */
 static void
-expect(const char *own_site, const struct given *given, size_t max,
-       const char *want)
+expect_of(const char *own_site, const struct given *given, bool all, size_t max,
+          const char *want)
 {
     static _Atomic(struct peers_snapshot *) place;
     struct membership_node own = {.id = "me"};
@@ -83,7 +83,7 @@ expect(const char *own_site, const struct given *given, size_t max,
     peers_snapshot_publish(&place, snapshot);
     for (size_t i = 0; i < count; i++)
         drop_peer(peers[i]);
-    count = peers_snapshot_choose(snapshot, key, choices, max);
+    count = peers_snapshot_choose(snapshot, key, all, choices, max);
     buf_add_text(&got, "");
     for (size_t i = 0; i < count; i++)
         buf_printf(&got, "%s%s ", choices[i].kind == PEER_HOME ? "h:" : "",
@@ -92,6 +92,32 @@ expect(const char *own_site, const struct given *given, size_t max,
     grace_barrier();
     assert_string_equal(got.len ? got.data : "", want);
     buf_fini(&got);
+}
+
+static void
+expect(const char *own_site, const struct given *given, size_t max,
+       const char *want)
+{
+    expect_of(own_site, given, false, max, want);
+}
+
+/* As a last resort: a digest may be older than the copy. */
+static void
+test_last_resort(void **state)
+{
+    static const struct given given[] = {
+        {"near", "a", 5, RTT_UP, false},
+        {"far", "c", 80, RTT_UP, true},
+        {"gone", "b", 40, RTT_DOWN, true},
+        {"new", "b", 0, RTT_UNKNOWN, true},
+        {.id = NULL},
+    };
+
+    (void)state;
+    expect_of("z", given, false, MAX, "far ");
+    expect_of("z", given, true, MAX, "far near new ");
+    expect_of("z", given, true, 2, "far near ");
+    expect_of("a", given, true, 0, "");
 }
 
 static void
@@ -175,6 +201,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_last_resort),
         cmocka_unit_test(test_home),
     };
 
