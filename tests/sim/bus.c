@@ -25,7 +25,7 @@ bus_reachable(const struct bus *bus)
 
     return net_up(bus->place, bus_redis(bus)) &&
            net_up(bus_redis(bus), bus->place) &&
-           redis_answers(bus->site, &later);
+           redis_answers(redis_server(bus->site, bus->place), &later);
 }
 
 uint64_t
@@ -104,7 +104,7 @@ tell(struct bus_call *call, enum err err, const char *why,
     list_remove(&call->link);
     if (answer == NULL)
         answer = &none;
-    switch (mute ? COMMAND_FORGET + 1 : (int)call->kind) {
+    switch (mute ? COMMAND_BARRIER + 1 : (int)call->kind) {
     case COMMAND_PUBLISH:
         call->fn.publish(call->arg, err, why, &answer->lease.era, answer->n);
         break;
@@ -119,6 +119,9 @@ tell(struct bus_call *call, enum err err, const char *why,
         break;
     case COMMAND_WATCH:
         tell_watch(call, err, why, answer);
+        break;
+    case COMMAND_BARRIER:
+        call->fn.barrier(call->arg, err, &answer->lease.era);
         break;
     case COMMAND_ACK:
     case COMMAND_FORGET:
@@ -198,7 +201,8 @@ on_connected(void *arg)
     }
     bus->connected = true;
     bus->error = "";
-    bus->redis_life = redis_life(bus->site);
+    bus->server = redis_server(bus->site, bus->place);
+    bus->redis_life = redis_life(bus->server);
     if (bus->events.state != NULL)
         bus->events.state(bus->events.arg, true, NULL);
 }
@@ -242,7 +246,7 @@ struct message {
     uint64_t redis_life;
     uint64_t id;
     int place;
-    unsigned site;
+    unsigned site, server;
     struct loop *loop;
     struct command *command;
     struct answer *answer;
@@ -296,17 +300,17 @@ on_command(void *arg)
     int redis = PLACE_REDIS + (int)message->site;
     uint64_t later;
 
-    if (!redis_answers(message->site, &later) && later > sim_now()) {
+    if (!redis_answers(message->server, &later) && later > sim_now()) {
         event_message(later, NULL, on_command, message_free, message);
         return;
     }
     if (!net_up(message->place, redis) ||
-        !redis_answers(message->site, &later) ||
-        redis_life(message->site) != message->redis_life) {
+        !redis_answers(message->server, &later) ||
+        redis_life(message->server) != message->redis_life) {
         message_free(message);
         return;
     }
-    message->answer = redis_execute(message->site, message->command);
+    message->answer = redis_execute(message->server, message->command);
     if (message->command->kind == COMMAND_SYNC &&
         net_deaf(redis, message->place)) {
         message->answer->err = ERR_PROTOCOL;
@@ -349,6 +353,7 @@ bus_call_new(struct bus *bus, struct command *command, void *arg)
                                 .id = call->id,
                                 .place = bus->place,
                                 .site = bus->site,
+                                .server = bus->server,
                                 .command = command};
     bus->wire->refs++;
     event_message(
@@ -375,6 +380,7 @@ bus_new(struct loop *loop, const struct bus_options *options,
     bus->command_timeout = options->command_timeout_ms * MS;
     bus->backoff_max = options->backoff_max_ms * MS;
     bus->events = *events;
+    bus->replicas = options->replicas;
     bus->error = "";
     bus->wire = mem_zalloc(sizeof(*bus->wire));
     bus->wire->refs = 1;
@@ -427,7 +433,9 @@ on_broken(void *arg)
     struct bus *bus = wire->bus;
 
     if (bus != NULL && net_up(bus_redis(bus), bus->place)) {
-        if (bus->connected && bus->redis_life != redis_life(bus->site))
+        if (bus->connected &&
+            (bus->redis_life != redis_life(bus->server) ||
+             bus->server != redis_server(bus->site, bus->place)))
             down(bus, ERR_RESET, "the connection broke");
     }
     bus_wire_unref(wire);

@@ -154,6 +154,18 @@ bus_forget(struct bus *bus, struct span id, uint64_t beat, bus_done_fn fn,
 }
 
 void
+bus_barrier(struct bus *bus, bus_barrier_fn fn, void *arg)
+{
+    bus_call_new(bus, command_new(COMMAND_BARRIER), arg)->fn.barrier = fn;
+}
+
+unsigned
+bus_replicas(const struct bus *bus)
+{
+    return bus->replicas;
+}
+
+void
 bus_cancel(struct bus_call **call)
 {
     if (*call == NULL)

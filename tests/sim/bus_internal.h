@@ -21,6 +21,7 @@ struct bus_call {
         bus_lease_fn lease;
         bus_watch_fn watch;
         bus_done_fn done;
+        bus_barrier_fn barrier;
     } fn;
     void *arg;
 };
@@ -41,6 +42,8 @@ struct bus {
     struct bus_events events;
     struct wire *wire;
     bool connected;
+    unsigned server; /* that it is connected to */
+    unsigned replicas;
     uint64_t redis_life; /* of the Redis it is connected to */
     uint64_t calls;
     uint64_t out_time, in_time; /* messages keep their order */

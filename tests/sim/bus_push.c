@@ -102,7 +102,8 @@ bus_subscribe(void *arg)
         bus_unsubscribe(bus, 200 * MS);
         return;
     }
-    bus->listener = redis_listen(bus->site, on_pushed, on_acked, bus);
+    bus->listener = redis_listen(redis_server(bus->site, bus->place), on_pushed,
+                                 on_acked, bus);
     if (bus->events.listening != NULL)
         bus->events.listening(bus->events.arg);
 }

@@ -109,6 +109,9 @@ fault_begin(const struct action *action)
     case ACT_SLOW:
         slow(action);
         break;
+    case ACT_SPLIT:
+        redis_split(action->a, (uint64_t)action->b << PLACE_NODE);
+        break;
     case ACT_STEP: /* and nothing renews what it believes */
         cut_redis(action, true);
         check_stepped();
@@ -155,6 +158,9 @@ fault_end(void *arg)
         break;
     case ACT_ORIGIN:
         origin_set_up(true);
+        break;
+    case ACT_SPLIT:
+        redis_unsplit(action->a);
         break;
     case ACT_SLOW:
         net_slow((int)action->a, (int)action->b, 0);

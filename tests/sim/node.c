@@ -27,6 +27,7 @@
 
 struct node *nodes[NODES_MAX];
 unsigned node_count, site_count;
+bool sim_replicas;
 static char base_folder[100];
 static struct machine machines[NODES_MAX]; /* what outlives a process */
 static unsigned lives[NODES_MAX];
@@ -90,8 +91,9 @@ write_conf(const struct node *node)
              node->folder);
     put(out, line);
     for (unsigned i = 0; i < site_count; i++) {
-        snprintf(line, sizeof(line), "%s{'name':'s%u','redis':'redis:%u'}",
-                 i > 0 ? "," : "", i, i + 1);
+        snprintf(line, sizeof(line),
+                 "%s{'name':'s%u','redis':'redis:%u','replicas':%d}",
+                 i > 0 ? "," : "", i, i + 1, sim_replicas);
         put(out, line);
     }
     put(out, "],'redis':{'timeout':'300ms','poll':'500ms',"

@@ -17,7 +17,7 @@ const char *const level_names[LEVELS] = {"ap", "bounded", "session", "lease",
 static const char *const act_names[ACTS] = {
     "read", "session-read", "write",  "put",  "own-purge", "purge", "cut",
     "part", "alone",        "deaf",   "kill", "pause",     "stall", "redis",
-    "trim", "redis-pause",  "origin", "slow", "step",
+    "trim", "redis-pause",  "origin", "slow", "step",      "split",
 };
 
 enum level
@@ -95,6 +95,9 @@ add_fault(struct plan_of *plan)
     } else if (act == ACT_REDIS) {
         action->a = (unsigned)chance_below(site_count);
         action->b = (unsigned)chance_below(3);
+    } else if (act == ACT_SPLIT) {
+        action->a = (unsigned)chance_below(site_count);
+        action->b = (unsigned)chance_below(1U << node_count);
     } else if (act == ACT_TRIM || act == ACT_REDIS_PAUSE || act == ACT_DEAF) {
         action->a = (unsigned)chance_below(site_count);
     } else if (act == ACT_STALL) {
@@ -150,6 +153,7 @@ world_plan(uint64_t seed, struct plan_of *plan)
     *plan = (struct plan_of){0};
     site_count = 2 + (unsigned)chance_below(2);
     node_count = site_count * (1 + (unsigned)chance_below(2));
+    sim_replicas = chance_one_in(2);
     faults = chance_below(14);
     for (size_t i = 0; i < faults; i++)
         add_fault(plan);

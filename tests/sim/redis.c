@@ -7,53 +7,12 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-#define ENTRIES_MAX 4096
-#define ROWS_MAX 64
-#define ONCE_MAX 256
-
-struct once {
-    char *key; /* NULL: free */
-    struct bus_era era;
-    uint64_t n;
-};
-
-struct data {
-    bool has_epoch;
-    bool used;
-    uint64_t epoch;
-    uint64_t length_ms; /* 0: not set */
-    uint64_t generation;
-    uint64_t last_n;
-    size_t count;
-    struct stored *entries[ENTRIES_MAX];
-    size_t node_count;
-    struct row node_rows[ROWS_MAX];
-    size_t holder_count;
-    struct row holders[ROWS_MAX];
-    size_t once_count;
-    struct once once[ONCE_MAX];
-};
-
-struct redis {
-    struct data now;
-    struct data before; /* what a failover finds */
-    uint64_t term;
-    uint64_t life;
-    bool down;
-    uint64_t paused_to;
-    uint64_t well_since;
-    struct list_link listeners;
-};
-
 struct listener {
     struct list_link link;
     push_fn pushed;
     acked_fn acked;
     void *arg;
 };
-
-static struct redis *servers;
-static unsigned server_count;
 
 /* ---- memory ---- */
 
@@ -90,31 +49,6 @@ answer_free(struct answer *answer)
     free(answer->entries);
     free(answer->rows);
     free(answer);
-}
-
-static void
-data_fini(struct data *data)
-{
-    for (size_t i = 0; i < data->count; i++)
-        stored_unref(data->entries[i]);
-    for (size_t i = 0; i < data->node_count; i++)
-        free(data->node_rows[i].payload);
-    for (size_t i = 0; i < data->once_count; i++)
-        free(data->once[i].key);
-    memset(data, 0, sizeof(*data));
-}
-
-static void
-data_copy(struct data *to, const struct data *from)
-{
-    data_fini(to);
-    *to = *from;
-    for (size_t i = 0; i < to->count; i++)
-        to->entries[i]->refs++;
-    for (size_t i = 0; i < to->node_count; i++)
-        to->node_rows[i].payload = mem_strdup(from->node_rows[i].payload);
-    for (size_t i = 0; i < to->once_count; i++)
-        to->once[i].key = mem_strdup(from->once[i].key);
 }
 
 /* ---- the scripts ---- */
@@ -318,9 +252,9 @@ forget(struct redis *redis, const struct command *command)
 }
 
 struct answer *
-redis_execute(unsigned site, const struct command *command)
+redis_execute(unsigned server, const struct command *command)
 {
-    struct redis *redis = &servers[site];
+    struct redis *redis = redis_at(server);
     struct answer *answer = mem_zalloc(sizeof(*answer));
 
     answer->why = "";
@@ -350,6 +284,12 @@ redis_execute(unsigned site, const struct command *command)
     case COMMAND_FORGET:
         forget(redis, command);
         break;
+    case COMMAND_BARRIER: /* the replica catches up, if there is one */
+        if (redis->alone || !redis_replicated())
+            answer->err = ERR_LIMIT;
+        else
+            redis_copy(&redis->before, &redis->now);
+        break;
     }
     return answer;
 }
@@ -357,14 +297,14 @@ redis_execute(unsigned site, const struct command *command)
 /* ---- who listens ---- */
 
 struct listener *
-redis_listen(unsigned site, push_fn pushed, acked_fn acked, void *arg)
+redis_listen(unsigned server, push_fn pushed, acked_fn acked, void *arg)
 {
     struct listener *listener = mem_zalloc(sizeof(*listener));
 
     listener->pushed = pushed;
     listener->acked = acked;
     listener->arg = arg;
-    list_push_back(&servers[site].listeners, &listener->link);
+    list_push_back(&redis_at(server)->listeners, &listener->link);
     return listener;
 }
 
@@ -376,113 +316,4 @@ redis_unlisten(struct listener **listener)
     list_remove(&(*listener)->link);
     free(*listener);
     *listener = NULL;
-}
-
-/* ---- faults ---- */
-
-bool
-redis_answers(unsigned site, uint64_t *later)
-{
-    const struct redis *redis = &servers[site];
-
-    *later = redis->down ? 0 : redis->paused_to;
-    return !redis->down && redis->paused_to <= sim_now();
-}
-
-uint64_t
-redis_life(unsigned site)
-{
-    return servers[site].life;
-}
-
-uint64_t
-redis_well_since(unsigned site)
-{
-    const struct redis *redis = &servers[site];
-
-    if (redis->down || redis->paused_to > sim_now())
-        return UINT64_MAX;
-    return redis->paused_to > redis->well_since ? redis->paused_to
-                                                : redis->well_since;
-}
-
-void
-redis_checkpoint(unsigned site)
-{
-    data_copy(&servers[site].before, &servers[site].now);
-}
-
-void
-redis_down(unsigned site)
-{
-    servers[site].down = true;
-    servers[site].life++;
-    bus_broken(site);
-}
-
-static void
-trim(struct data *data)
-{
-    size_t keep = chance_below(3);
-    size_t drop = data->count > keep ? data->count - keep : 0;
-
-    for (size_t i = 0; i < drop; i++)
-        stored_unref(data->entries[i]);
-    memmove(data->entries, data->entries + drop,
-            (data->count - drop) * sizeof(struct stored *));
-    data->count -= drop;
-}
-
-void
-redis_fault(unsigned site, enum redis_fault fault)
-{
-    struct redis *redis = &servers[site];
-
-    if (fault == REDIS_TRIMMED) {
-        trim(&redis->now);
-        return;
-    }
-    if (fault == REDIS_LOST)
-        data_copy(&redis->now, &redis->before);
-    else if (fault == REDIS_WIPED)
-        data_fini(&redis->now);
-    redis->term = chance() | 1;
-}
-
-void
-redis_up(unsigned site)
-{
-    servers[site].down = false;
-    servers[site].well_since = sim_now();
-}
-
-void
-redis_pause(unsigned site, uint64_t until_ns)
-{
-    servers[site].paused_to = until_ns;
-}
-
-void
-redis_reset(unsigned sites)
-{
-    redis_free();
-    servers = mem_zalloc(sites * sizeof(*servers));
-    server_count = sites;
-    for (unsigned i = 0; i < sites; i++) {
-        list_init(&servers[i].listeners);
-        servers[i].term = chance() | 1;
-    }
-}
-
-void
-redis_free(void)
-{
-    for (unsigned i = 0; i < server_count; i++) {
-        data_fini(&servers[i].now);
-        data_fini(&servers[i].before);
-        CHECK(list_empty(&servers[i].listeners));
-    }
-    free(servers);
-    servers = NULL;
-    server_count = 0;
 }

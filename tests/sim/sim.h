@@ -117,13 +117,20 @@ enum redis_fault {
     REDIS_WIPED,   /* empty: another epoch */
     REDIS_TRIMMED  /* cut to its last entries; no restart */
 };
-void redis_reset(unsigned sites);
+void redis_reset(unsigned sites, bool with_replicas);
 void redis_free(void);
 /* Remembers what a failover would find. */
 void redis_checkpoint(unsigned site);
 void redis_down(unsigned site);
 void redis_fault(unsigned site, enum redis_fault fault);
 void redis_up(unsigned site);
+/* Its replica becomes a primary, too, and has what it had at the last barrier
+ * or checkpoint; places with a bit in the mask go over to it. Nothing happens
+ * without replicas. And: all do, and the old one is gone. */
+void redis_split(unsigned site, uint64_t with_the_new);
+void redis_unsplit(unsigned site);
+/* Which server a place has for a site. */
+unsigned redis_server(unsigned site, int place);
 /* All connections to it are told. */
 void bus_broken(unsigned site);
 /* Stopped until then. */
@@ -151,5 +158,6 @@ bool origin_key_of(struct span target, unsigned *key);
 
 extern struct node *nodes[NODES_MAX];
 extern unsigned node_count, site_count;
+extern bool sim_replicas; /* each Redis has one */
 
 #endif

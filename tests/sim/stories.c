@@ -255,6 +255,29 @@ late_lease(struct plan_of *plan, uint64_t time)
         fault(plan, ACT_DEAF, node, at - 300 * MS, 6 * S)->a = site_of(other);
 }
 
+/* Two primaries: a node renews its lease at the one that was left, and has the
+ * old copy; a purge at the other one is acknowledged once that history is as
+ * old as any lease (A4). Or the other way round. */
+static void
+split(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node(), other = another(node);
+    unsigned key = some_key(LEVEL_LEASE);
+    unsigned site = site_of(chance_one_in(2) ? other : node);
+    bool at_the_new = !chance_one_in(4);
+    struct action *action;
+
+    time = within(100 * MS, 2 * S) + time / 16;
+    action = fault(plan, ACT_SPLIT, node, time, 15 * S - time);
+    action->a = site;
+    action->b = 1U << (at_the_new ? other : node);
+    for (uint64_t at = time + 9500 * MS; at < 14800 * MS; at += 400 * MS) {
+        read_at(plan, node, key, at - 300 * MS);
+        write_at(plan, key, at);
+        purge_at(plan, other, key, chance_one_in(2), at + 2 * MS);
+    }
+}
+
 /* A session goes on at a node that lags. */
 static void
 lagging(struct plan_of *plan, uint64_t time)
@@ -288,7 +311,8 @@ void
 plan_story(struct plan_of *plan, uint64_t time)
 {
     static void (*const stories[])(struct plan_of *, uint64_t) = {
-        loss, trimmed, dead_writer, unheard_writer, kept, late_lease, lagging};
+        loss, trimmed,    dead_writer, unheard_writer,
+        kept, late_lease, lagging,     split};
 
     stories[chance_below(sizeof(stories) / sizeof(stories[0]))](plan, time);
 }

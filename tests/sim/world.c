@@ -458,7 +458,7 @@ world_run(uint64_t seed, const struct plan_of *plan, const char *folder)
     memset(sessions, 0, sizeof(sessions));
     chance_seed(seed ^ UINT64_C(0x5bd1e995));
     net_reset();
-    redis_reset(sites);
+    redis_reset(sites, sim_replicas);
     origin_reset(world_keys());
     nodes_reset(folder, sites, each);
     for (unsigned a = 0; a < PLACES; a++) {

@@ -40,7 +40,8 @@ enum act {
     ACT_REDIS_PAUSE,
     ACT_ORIGIN,
     ACT_SLOW,
-    ACT_STEP, /* of a wall clock */
+    ACT_STEP,  /* of a wall clock */
+    ACT_SPLIT, /* two primaries: `b` is which nodes have the new one */
     ACTS
 };
 
