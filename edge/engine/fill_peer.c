@@ -121,12 +121,17 @@ counts_here(struct fill *fill, const struct fetch_head *head)
     struct position theirs;
     struct inval_subject subject = fill_subject(fill);
 
-    /* None: it has met no stream. That is less than any site we know. */
-    if (!position_parse(fields_get(head->fields, SPAN(PEER_POSITION_FIELD)),
-                        &theirs))
+    /* None: it has met no stream, or the copy is below its floor. That is less
+     * than any site we know, and enough as a last resort, unless we know that
+     * it is gone. */
+    if (position_parse(fields_get(head->fields, SPAN(PEER_POSITION_FIELD)),
+                       &theirs))
+        fill->answer_position =
+            inval_localize(inval, &theirs, fill->position, &subject);
+    else if (fill->peer_stale)
+        fill->answer_position = 0;
+    else
         return false;
-    fill->answer_position =
-        inval_localize(inval, &theirs, fill->position, &subject);
     enum validity validity =
         inval_check(inval, &subject, fill->answer_position);
 

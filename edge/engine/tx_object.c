@@ -185,6 +185,19 @@ validated_s(const struct answer *a)
     return here_s + (object->received_ns - object->sent_ns) / NS_PER_S;
 }
 
+/* To another node. Of a copy below the floor nobody knows what it missed: no
+ * position is claimed for it. */
+static void
+say_result(struct tx *tx, struct fields *fields)
+{
+    bool stale = tx->plan.verdict == PLAN_HIT_STALE;
+
+    fields_add(fields, SPAN(PEER_RESULT_FIELD),
+               stale ? SPAN("stale") : SPAN("hit"));
+    if (stale && tx->found.validity == VALIDITY_FLOOR)
+        buf_clear(&tx->position);
+}
+
 void
 tx_deliver_object(struct tx *tx, struct object *object)
 {
@@ -211,9 +224,7 @@ tx_deliver_object(struct tx *tx, struct object *object)
     a.cache_status = tx_status_of_object(tx, object, a.age_s);
     tx_proxy_status_stale(tx, &a.fields, &a.proxy_status);
     if (tx->ask.source != PLAN_CLIENT)
-        fields_add(&a.fields, SPAN(PEER_RESULT_FIELD),
-                   tx->plan.verdict == PLAN_HIT_STALE ? SPAN("stale")
-                                                      : SPAN("hit"));
+        say_result(tx, &a.fields);
     tx_level_add(tx, validated_s(&a), &a.fields, &a.level);
     tx_reply(tx, &a.reply, &a.fields, &a.cache_status);
     fields_fini(&a.fields);

@@ -6,20 +6,26 @@
 
 static uint64_t state;
 
+static uint64_t
+mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Neighbours have nothing in common: without the mixing one seed's numbers were
+ * those of the seed before, but for the first. */
 void
 chance_seed(uint64_t seed)
 {
-    state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    state = mix(seed + UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint64_t
 chance(void)
 {
-    uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
+    return mix(state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint64_t

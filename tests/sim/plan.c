@@ -163,6 +163,10 @@ world_plan(uint64_t seed, struct plan_of *plan)
         plan_story(plan, some_time());
     for (size_t i = 0; i < 60; i++)
         plan_add(plan, ACT_READ, some_time());
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->list[i].until > HEAL)
+            plan->list[i].until = HEAL;
+    }
     qsort(plan->list, plan->count, sizeof(*plan->list), by_time);
 }
 

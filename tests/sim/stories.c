@@ -257,25 +257,57 @@ late_lease(struct plan_of *plan, uint64_t time)
 
 /* Two primaries: a node renews its lease at the one that was left, and has the
  * old copy; a purge at the other one is acknowledged once that history is as
- * old as any lease (A4). Or the other way round. */
+ * old as any lease (A4). */
 static void
-split(struct plan_of *plan, uint64_t time)
+left_behind(struct plan_of *plan, unsigned node, unsigned other, unsigned key)
 {
-    unsigned node = some_node(), other = another(node);
-    unsigned key = some_key(LEVEL_LEASE);
-    unsigned site = site_of(chance_one_in(2) ? other : node);
-    bool at_the_new = !chance_one_in(4);
-    struct action *action;
+    uint64_t time = within(100 * MS, 3 * S);
+    struct action *split = fault(plan, ACT_SPLIT, node, time, 15 * S - time);
 
-    time = within(100 * MS, 2 * S) + time / 16;
-    action = fault(plan, ACT_SPLIT, node, time, 15 * S - time);
-    action->a = site;
-    action->b = 1U << (at_the_new ? other : node);
+    split->a = site_of(chance_one_in(2) ? other : node);
+    split->b = 1U << other;
     for (uint64_t at = time + 9500 * MS; at < 14800 * MS; at += 400 * MS) {
         read_at(plan, node, key, at - 300 * MS);
         write_at(plan, key, at);
         purge_at(plan, other, key, chance_one_in(2), at + 2 * MS);
     }
+}
+
+/* The other way round: acknowledged at the one that was left, and not known to
+ * the new one, where a node has a lease again once that has a replica. */
+static void
+acknowledged_behind(struct plan_of *plan, unsigned node, unsigned other,
+                    unsigned key)
+{
+    uint64_t time = within(7 * S, 9 * S), end = within(14 * S, 15 * S);
+    struct action *split = fault(plan, ACT_SPLIT, node, time, end - time);
+    uint64_t at = within(10200 * MS, 10700 * MS);
+
+    split->a = site_of(other);
+    split->b = 1U << node;
+    read_at(plan, node, key, at - 100 * MS);
+    write_at(plan, key, at);
+    purge_at(plan, other, key, chance_one_in(2), at + 2 * MS);
+    /* Nobody who has read it is there to publish it again. */
+    for (unsigned i = 0; i < node_count; i++) {
+        if (i != node)
+            cut(plan, i, site_of(other), end - 100 * MS, 2 * S);
+    }
+    for (; end < HEAL; end += 20 * MS)
+        read_at(plan, node, key, end);
+}
+
+static void
+split(struct plan_of *plan, uint64_t time)
+{
+    unsigned node = some_node(), other = another(node);
+    unsigned key = some_key(LEVEL_LEASE);
+
+    (void)time;
+    if (chance_one_in(2))
+        left_behind(plan, node, other, key);
+    else
+        acknowledged_behind(plan, node, other, key);
 }
 
 /* A session goes on at a node that lags. */

@@ -14,7 +14,6 @@
 #include "engine/engine.h"
 #include "node_internal.h"
 
-#define HEAL (16 * S)
 #define FIRST_LOOK (20 * S)
 #define LAST_LOOK (22 * S)
 #define THE_END (25 * S)

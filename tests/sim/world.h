@@ -10,6 +10,7 @@
 #include "base/span.h"
 
 #define SESSIONS 3
+#define HEAL (UINT64_C(16000000000)) /* when all faults are over */
 #define PURGE_WIDE 6 /* from here on a purge is of more than the key */
 
 enum level {
