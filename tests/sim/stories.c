@@ -282,12 +282,18 @@ acknowledged_behind(struct plan_of *plan, unsigned node, unsigned other,
     uint64_t time = within(7 * S, 9 * S), end = within(14 * S, 15 * S);
     struct action *split = fault(plan, ACT_SPLIT, node, time, end - time);
     uint64_t at = within(10200 * MS, 10700 * MS);
+    struct action *away;
 
     split->a = site_of(other);
     split->b = 1U << node;
     read_at(plan, node, key, at - 100 * MS);
     write_at(plan, key, at);
     purge_at(plan, other, key, chance_one_in(2), at + 2 * MS);
+    /* So that it has no better copy by then. */
+    away = fault(plan, ACT_CUT, node, at + 100 * MS, end - at);
+    away->a = PLACE_ORIGIN;
+    away->b = PLACE_NODE + node;
+    away->both = true;
     /* Nobody who has read it is there to publish it again. */
     for (unsigned i = 0; i < node_count; i++) {
         if (i != node)

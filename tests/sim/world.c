@@ -464,7 +464,7 @@ world_run(uint64_t seed, const struct plan_of *plan, const char *folder)
         for (unsigned b = 0; b < a; b++) {
             if (place_exists(a) && place_exists(b) &&
                 place_site(a) != place_site(b))
-                net_delay((int)a, (int)b, chance_delay(2 * MS, 60 * MS));
+                net_delay((int)a, (int)b, chance_delay(2 * MS, 45 * MS));
         }
     }
     for (unsigned i = 0; i < node_count; i++)
