@@ -1,10 +1,10 @@
 /* What the files of the streams share: stream.c has the sites, stream_read.c
  * reads one, stream_lease.c holds the lease there and acknowledges,
- * stream_wait.c waits for others to, stream_safe.c for the replicas, stream_rows.c takes out who is gone,
- * stream_leave.c this node, stream_past.c publishes again what another history
- * lacks, stream_entry.c knows the form of entries, purge.c publishes,
- * stream_outbox.c what the outbox holds, stream_intent.c takes in what writes
- * intend. */
+ * stream_wait.c waits for others to, stream_safe.c for the replicas,
+ * stream_rows.c takes out who is gone, stream_leave.c this node, stream_past.c
+ * publishes again what another history lacks, stream_entry.c knows the form of
+ * entries, purge.c publishes, stream_outbox.c what the outbox holds,
+ * stream_intent.c takes in what writes intend. */
 #ifndef CLUSTER_STREAM_INTERNAL_H
 #define CLUSTER_STREAM_INTERNAL_H
 
@@ -80,8 +80,8 @@ struct stream {
     uint64_t acked_term;
     uint64_t acked_n;
 
-    struct bus_call *leave;   /* stream_leave.c: under way, or NULL */
-    struct list_link waits;   /* stream_wait.c */
+    struct bus_call *leave; /* stream_leave.c: under way, or NULL */
+    struct list_link waits; /* stream_wait.c */
 
     /* stream_safe.c; barriers are numbered from 1 */
     uint64_t safe_sent;      /* the last one */

@@ -149,7 +149,8 @@ print_streams(const json_t *s)
 
     if (json_array_size(list) == 0)
         return;
-    grid_row(&grid, "STREAM|REDIS|POSITION|LAG|READ|LEASE|APPLIED|FLOORS RAISED");
+    grid_row(&grid,
+             "STREAM|REDIS|POSITION|LAG|READ|LEASE|APPLIED|FLOORS RAISED");
     json_array_foreach(list, i, stream) add_stream(&grid, stream);
     putchar('\n');
     grid_print(&grid);

@@ -37,7 +37,7 @@ static struct node nodes[2];
 static bool available;
 static uint64_t generation = 1;
 static uint64_t execution_max_ms = 1000;
-static unsigned replicas; /* of the first Redis */
+static unsigned replicas;       /* of the first Redis */
 static lease_sites purge_sites; /* where what the outbox holds may stand */
 static struct outbox *outbox;
 static struct bookmark *bookmark;

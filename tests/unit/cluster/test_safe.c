@@ -9,8 +9,8 @@ static struct redis_server replica;
 static void
 follow(struct redis_server *server, const struct redis_server *primary)
 {
-    assert_true(redis_server_do(server, "REPLICAOF 127.0.0.1 %u",
-                                primary->port) >= 0);
+    assert_true(
+        redis_server_do(server, "REPLICAOF 127.0.0.1 %u", primary->port) >= 0);
 }
 
 static int
@@ -150,8 +150,7 @@ main(void)
                                         teardown_replica),
         cmocka_unit_test_setup_teardown(does_not_without, setup_replica,
                                         teardown_replica),
-        cmocka_unit_test_setup_teardown(split, setup_replica,
-                                        teardown_replica),
+        cmocka_unit_test_setup_teardown(split, setup_replica, teardown_replica),
     };
 
     available = redis_server_available();
