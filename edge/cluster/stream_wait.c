@@ -287,8 +287,8 @@ on_timer(void *arg)
     look(arg);
 }
 
-#define MOMENT_PART 8 /* of a round trip */
-#define MOMENT_MAX_MS 5
+#define MOMENT_PART 4 /* of a round trip */
+#define MOMENT_MAX_MS 10
 
 static void
 on_control(struct post *post)
@@ -359,7 +359,8 @@ wait_safe(struct stream *stream)
     }
 }
 
-/* A hint: when it was the last one that was missing, the rows are read. */
+/* A hint: when it was the last one that was missing, the rows are read. Before
+ * they were read once it is not known who is missing: that is the moment's. */
 void
 wait_acked(struct stream *stream, struct span id, uint64_t term, uint64_t n)
 {
@@ -374,7 +375,7 @@ wait_acked(struct stream *stream, struct span id, uint64_t term, uint64_t n)
         }
         if (wait->watch != NULL)
             wait->again = true;
-        else if (all_acknowledged(wait))
+        else if (wait->count > 0 && all_acknowledged(wait))
             look(wait);
     }
 }
