@@ -7,6 +7,7 @@
 #include "base/counter.h"
 #include "cluster/inval.h"
 #include "http/conditional.h"
+#include "http/forward.h"
 #include "peer_fields_internal.h"
 #include "tx_internal.h"
 
@@ -25,6 +26,27 @@ reply_to_node(const struct tx *tx, struct fields *fields)
     tx_preface_field(tx, fields);
 }
 
+/* A connection has memory for one head and the other; an answer that does not
+ * fit would be none at all. */
+static bool
+has_room(const struct tx *tx, const struct tx_reply *reply,
+         const struct fields *fields)
+{
+    return tx->request->room == 0 || reply->status == 431 ||
+           forward_size(fields) <= tx->request->room;
+}
+
+static void
+refuse_large(struct tx *tx, struct tx_reply *reply)
+{
+    if (reply->release != NULL)
+        reply->release(reply->owner);
+    tx_fail(tx, 431,
+            "the heads of this request and of its answer do not fit together "
+            "into limits.request_header_bytes and half as much: send smaller "
+            "fields (cookies count twice), or raise it");
+}
+
 void
 tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
          const struct cache_status *cache_status)
@@ -34,6 +56,11 @@ tx_reply(struct tx *tx, struct tx_reply *reply, struct fields *fields,
     tx_status_add(tx, cache_status, fields, &value);
     if (tx->ask.source != PLAN_CLIENT)
         reply_to_node(tx, fields);
+    if (!has_room(tx, reply, fields)) {
+        buf_fini(&value);
+        refuse_large(tx, reply);
+        return;
+    }
     CHECK(!tx->replied);
     tx->replied = true;
     tx->replied_ns = clock_boot_ns();

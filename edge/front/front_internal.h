@@ -64,6 +64,7 @@ struct front_worker {
     struct loop *loop;
     struct worker *worker;
     struct MHD_Daemon *daemon;
+    size_t pool; /* bytes of memory of a connection */
 
     struct listener *listeners;
     size_t listener_count;
@@ -189,6 +190,7 @@ enum MHD_Result reply_queue(struct request *request);
 struct rendered {
     struct MHD_Response *response;
     unsigned status;
+    size_t head;     /* bytes of it */
     uint64_t length; /* of the body that is sent */
 };
 struct render *render_new(void);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "front_internal.h"
+#include "http/forward.h"
 
 #define BLOCK ((size_t)64 * 1024)
 
@@ -166,7 +167,7 @@ reply_again(void *client, struct tx_identity identity)
     const struct rendered *rendered =
         render_find(request->worker->renders, identity);
 
-    if (rendered == NULL)
+    if (rendered == NULL || rendered->head > request->tx_request.room)
         return false;
     request->length = rendered->length;
     request->queued = MHD_queue_response(request->mhd, rendered->status,
@@ -195,7 +196,7 @@ on_reply(void *client, const struct tx_reply *reply)
     request->queued = MHD_queue_response(request->mhd, request->status,
                                          request->response) == MHD_YES;
     struct rendered rendered = {request->response, request->status,
-                                request->length};
+                                forward_size(reply->fields), request->length};
 
     render_keep(request->worker->renders, reply->identity, &rendered);
     request->response = NULL;

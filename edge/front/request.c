@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -188,6 +189,31 @@ head_size(const struct request *request)
     return size;
 }
 
+/*
+ * What is left of the connection's memory for the head of the answer. In it
+ * libmicrohttpd keeps the head, a struct for each field, a copy of the cookies
+ * and a struct for each of these; what does not fit any more it does not
+ * answer, but breaks off.
+ */
+#define ERROR_ROOM ((size_t)1500)
+#define FIELD_STRUCT 80
+#define OTHER_BYTES 512 /* the request line, the answer's own fields */
+
+static size_t
+room_left(const struct request *request, size_t head)
+{
+    const struct fields *fields = &request->fields;
+    struct span cookies = fields_get(fields, SPAN("Cookie"));
+    size_t used = head + fields->count * FIELD_STRUCT + OTHER_BYTES;
+
+    if (cookies.len > 0) {
+        used += cookies.len + FIELD_STRUCT;
+        for (size_t i = 0; i < cookies.len; i++)
+            used += cookies.ptr[i] == ';' ? FIELD_STRUCT : 0;
+    }
+    return used < request->worker->pool ? request->worker->pool - used : 1;
+}
+
 static void
 refuse(struct request *request, unsigned status, const char *why)
 {
@@ -205,6 +231,7 @@ read_head(struct request *request, const char *method, const char *version)
     struct tx_request *head = &request->tx_request;
     struct guard_result guard = {0};
     const char *why = why_head_unsound(request, version);
+    size_t size = head_size(request);
 
     head->method = span_of(method);
     head->target = (struct span){request->target, request->target_len};
@@ -212,6 +239,7 @@ read_head(struct request *request, const char *method, const char *version)
     head->client = (const struct sockaddr *)&request->conn->address;
     head->minor = strcmp(version, "HTTP/1.0") == 0 ? 0 : 1;
     head->arrived_ns = clock_boot_ns();
+    head->room = room_left(request, size);
     if (why == NULL)
         why =
             guard_request(head->method, head->minor > 0, head->fields, &guard);
@@ -222,7 +250,7 @@ read_head(struct request *request, const char *method, const char *version)
     /* What the origin will not be sent must not count as sent, for Vary or in
      * a key: the answer would be kept for those who do send it. */
     fields_remove_nominated(&request->fields);
-    if (head_size(request) > request->worker->max_head) {
+    if (size > request->worker->max_head) {
         refuse(request, 431,
                "the request's head is over limits.request_header_bytes");
         return;
@@ -242,12 +270,28 @@ start(struct request *request)
                            &reply_ops, request);
 }
 
+/* Even an error page has no room. */
+static enum MHD_Result
+refuse_by_hand(struct request *request)
+{
+    static const char answer[] =
+        "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        "Content-Length: 0\r\nConnection: close\r\n\r\n";
+
+    (void)send(request->conn->fd, answer, sizeof(answer) - 1,
+               MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn_kill(request->conn);
+    return MHD_NO;
+}
+
 /* ---- the handler ---- */
 
 static enum MHD_Result
 first_call(struct request *request, const char *method, const char *version)
 {
     read_head(request, method, version);
+    if (request->tx_request.room < ERROR_ROOM)
+        return refuse_by_hand(request);
     if (request->tx_request.refuse_status != 0) {
         request->body_done = true; /* none of it is read */
         start(request);

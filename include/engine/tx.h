@@ -37,6 +37,7 @@ struct tx_request {
     bool has_body;
     int64_t body_len;    /* -1: chunked */
     uint64_t arrived_ns; /* clock_boot_ns when the head was complete */
+    size_t room;         /* for the head of the answer; 0: no bound */
     /* The front refuses it: answered with this status and reason, and logged,
      * but not looked at. 0: it is sound. */
     unsigned refuse_status;
