@@ -219,6 +219,15 @@ kept(struct plan_of *plan, uint64_t time)
     purge_at(plan, node, key, true, time + 1300 * MS);
     if (chance_one_in(2))
         plan->list[plan->count - 1].a = how;
+    /* So that it can get nothing better than what its peers have. */
+    if (chance_one_in(2)) {
+        struct action *away =
+            fault(plan, ACT_CUT, node, time + 1250 * MS, end - time + 100 * MS);
+
+        away->a = PLACE_ORIGIN;
+        away->b = PLACE_NODE + node;
+        away->both = true;
+    }
     if (chance_one_in(3))
         fault(plan, ACT_KILL, node, time + within(1700 * MS, 2000 * MS),
               200 * MS);
@@ -244,12 +253,12 @@ late_lease(struct plan_of *plan, uint64_t time)
 
     time = LEASE_LENGTH_MAX_MS * MS - 3 * S + time / 4;
     at = time + within(500 * MS, 1500 * MS);
-    slow(plan, site_of(other), node, chance_one_in(2), time, 3 * S);
+    slow(plan, site_of(other), node, !chance_one_in(4), time, 3 * S);
     read_at(plan, node, key, at - 400 * MS);
     write_at(plan, key, at - 2 * MS);
     for (uint64_t more = 0; more < 3200 * MS; more += 90 * MS)
         purge_at(plan, other, key, chance_one_in(2), at + more);
-    if (chance_one_in(2))
+    if (chance_one_in(4))
         cut(plan, node, site_of(other), at + chance_below(60 * MS), 6 * S);
     else
         fault(plan, ACT_DEAF, node, at - 300 * MS, 6 * S)->a = site_of(other);
