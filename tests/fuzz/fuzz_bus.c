@@ -37,6 +37,7 @@ try_reply(const redisReply *reply)
     uint64_t n;
 
     (void)reply_published(reply, &era, &n);
+    (void)reply_era(reply, &era);
     if (reply_sync(reply, &sync, &memory)) {
         for (size_t i = 0; i < sync.count; i++) {
             for (size_t j = 0; j < sync.entries[i].count; j++)

@@ -183,6 +183,37 @@ answers(void **state)
     }
 }
 
+/* What a mark is answered. */
+static void
+marks(void **state)
+{
+    static const struct {
+        const char *wire;
+        bool good;
+    } table[] = {
+        {"*2\r\n" ERA, true},
+        {"*0\r\n", false},
+        {"+OK\r\n", false},
+        {"*3\r\n" ERA ":1\r\n", false},
+        {"*2\r\n$16\r\n00000000000000ab\r\n:1\r\n", false},
+        {"*2\r\n$2\r\nab\r\n$2\r\ncd\r\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        redisReader *reader = redisReaderCreate();
+        struct bus_era era;
+        void *reply = NULL;
+
+        redisReaderFeed(reader, table[i].wire, strlen(table[i].wire));
+        assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+        if (reply_era(reply, &era) != table[i].good)
+            fail_msg("row %zu: %s", i, table[i].wire);
+        freeReplyObject(reply);
+        redisReaderFree(reader);
+    }
+}
+
 /* What tells of leases. */
 static void
 leases(void **state)
@@ -277,10 +308,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pushes),  cmocka_unit_test(too_many_items),
-        cmocka_unit_test(ids),     cmocka_unit_test(answers),
-        cmocka_unit_test(leases),  cmocka_unit_test(acks),
-        cmocka_unit_test(backoff),
+        cmocka_unit_test(pushes), cmocka_unit_test(too_many_items),
+        cmocka_unit_test(ids),    cmocka_unit_test(answers),
+        cmocka_unit_test(marks),  cmocka_unit_test(leases),
+        cmocka_unit_test(acks),   cmocka_unit_test(backoff),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
