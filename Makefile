@@ -161,6 +161,11 @@ bench: deps-build deps-bench ## ratios against nginx, Varnish and a bare loop
 	@$(MAKE) --no-print-directory V=release programs
 	@tests/bench/run -v build/release
 
+# What is measured without a server: build/release/bench/disk_open, for one.
+$(B)/bench/%: $(B)/tests/bench/%.o $(call LIB_of,store conf http base)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
+
 # A unit test links its layer and those below, and so proves the layering.
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
