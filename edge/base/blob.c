@@ -15,8 +15,9 @@
 #include "base/mem.h"
 #include "base/watcher.h"
 
-#define PIECE_MIN 4096
-#define PIECE_MAX (256 * 1024)
+/* What the allocator is asked for is a power of two, where it is up to us. */
+#define PIECE_MIN (4096 - sizeof(struct piece))
+#define PIECE_MAX (256 * 1024 - sizeof(struct piece))
 #define PIECE_WHOLE (64 * 1024 * 1024) /* expected lengths up to this: one */
 #define WINDOW_PIECES                                                          \
     8 /* a window is made of so many, since one is freed whole */
@@ -65,7 +66,7 @@ blob_new(uint64_t expected)
 
     atomic_init(&blob->refs, 1);
     atomic_init(&blob->state, ERR_AGAIN);
-    atomic_init(&blob->cost, sizeof(*blob));
+    atomic_init(&blob->cost, mem_size(blob));
     blob->expected = expected;
     CHECK(pthread_mutex_init(&blob->mutex, NULL) == 0);
     list_init(&blob->readers);
@@ -111,7 +112,9 @@ blob_unref(struct blob **blob)
 static size_t
 piece_size(const struct blob *blob, size_t need)
 {
-    size_t size = blob->last ? blob->last->cap * 2 : PIECE_MIN;
+    size_t size = blob->last ? 2 * (sizeof(struct piece) + blob->last->cap) -
+                                   sizeof(struct piece)
+                             : PIECE_MIN;
     size_t max = PIECE_MAX;
     uint64_t len = atomic_load(&blob->len);
 
@@ -143,7 +146,7 @@ piece_add(struct blob *blob, size_t need)
     else
         blob->first = piece;
     blob->last = piece;
-    atomic_fetch_add(&blob->cost, sizeof(*piece) + cap);
+    atomic_fetch_add(&blob->cost, mem_size(piece));
     return piece;
 }
 
@@ -170,7 +173,7 @@ drop_pieces(struct blob *blob)
         struct piece *piece = blob->first;
 
         blob->first = piece->next;
-        atomic_fetch_sub(&blob->cost, sizeof(*piece) + piece->cap);
+        atomic_fetch_sub(&blob->cost, mem_size(piece));
         piece_unpin(piece);
     }
 }

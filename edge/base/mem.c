@@ -1,6 +1,8 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,13 @@ mem_realloc(void *old, size_t size)
 
     CHECK(memory != NULL);
     return memory;
+}
+
+size_t
+mem_size(const void *block)
+{
+    /* It takes no pointer to const, but does not write. */
+    return malloc_usable_size((void *)(uintptr_t)block) + sizeof(size_t);
 }
 
 char *

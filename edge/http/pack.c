@@ -18,7 +18,6 @@ struct pack {
     TAG_FIELD;
     _Atomic uint32_t refs;
     struct fields fields; /* list points just behind this struct */
-    size_t cost;
     struct field list[];
 };
 
@@ -88,7 +87,6 @@ pack_new(const struct fields *fields)
     TAG_SET(pack, PACK_TAG);
     atomic_init(&pack->refs, 1);
     pack->fields = (struct fields){pack->list, fields->count, 0};
-    pack->cost = size;
     for (size_t i = 0; i < fields->count; i++) {
         const struct field *from = &fields->list[i];
         const struct span *shared = shared_name(from->name);
@@ -132,5 +130,6 @@ pack_fields(const struct pack *pack)
 size_t
 pack_cost(const struct pack *pack)
 {
-    return pack->cost;
+    TAG_CHECK(pack, PACK_TAG);
+    return mem_size(pack);
 }

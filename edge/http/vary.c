@@ -355,7 +355,7 @@ vary_same(const struct vary *a, const struct vary *b)
 size_t
 vary_cost(const struct vary *vary)
 {
-    return vary != NULL ? vary->size : 0;
+    return vary != NULL ? mem_size(vary) : 0;
 }
 
 bool

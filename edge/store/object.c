@@ -1,6 +1,5 @@
 #include "store/object.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +7,6 @@
 #include "store_internal.h"
 
 #define OBJECT_TAG 0x6f626a31 /* "obj1" */
-
-/* What malloc adds to a block: its header, and rounding. */
-#define BLOCK_SLACK 16
 
 static _Atomic uint64_t last_serial;
 
@@ -166,19 +162,15 @@ object_unref(struct object **object)
 size_t
 object_cost(const struct object *object)
 {
-    struct object *block = (struct object *)(uintptr_t)object;
-    size_t cost = malloc_usable_size(block) + sizeof(size_t) +
-                  pack_cost(object->fields) + BLOCK_SLACK;
+    size_t cost = mem_size(object) + pack_cost(object->fields);
 
     if (object->tag_fields != NULL)
-        cost += pack_cost(object->tag_fields) + BLOCK_SLACK;
-    if (object->vary != NULL)
-        cost += vary_cost(object->vary) + BLOCK_SLACK;
-    return cost + object_body_cost(object);
+        cost += pack_cost(object->tag_fields);
+    return cost + vary_cost(object->vary) + object_body_cost(object);
 }
 
 size_t
 object_body_cost(const struct object *object)
 {
-    return object->body ? blob_cost(object->body) + 2 * BLOCK_SLACK : 0;
+    return object->body ? blob_cost(object->body) : 0;
 }

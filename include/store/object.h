@@ -111,9 +111,9 @@ bool object_try_ref(struct object *object);
  * threads that are registered for grace periods. NULL is ignored. */
 void object_unref(struct object **object);
 
-/* Bytes that the object costs: struct, key, tags, fields, vary, body
- * and what malloc rounds up. For an object that is not in
- * a store yet; in one, the store charges what it had on insertion. */
+/* Bytes that the object costs: struct, key, tags, fields, vary, body, each with
+ * what the allocator rounds it up to. For an object that is not in a store yet;
+ * in one, the store charges what it had on insertion. */
 size_t object_cost(const struct object *object);
 
 /* The last number at which the object was known to be valid. */

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/loop.h"
+#include "base/mem.h"
 #include "base/watcher.h"
 
 #define WINDOW 8192
@@ -105,6 +106,30 @@ read_some(struct blob_reader *reader, size_t max, enum err *err)
         got += n;
     }
     return got;
+}
+
+/* The cost is what the allocator gave; pieces that grow are powers of two with
+ * their heads, so that it gives no more than it is asked for. */
+static void
+test_cost(void **state)
+{
+    struct blob *blob = blob_new(0);
+    size_t own = blob_cost(blob);
+    size_t sum = own;
+    (void)state;
+
+    assert_int_equal(own, mem_size(blob));
+    for (size_t piece = 4096; piece <= 256 * 1024; piece *= 2) {
+        size_t before = blob_cost(blob);
+
+        while (blob_cost(blob) == before)
+            assert_int_equal(append(blob, 1), ERR_OK);
+        assert_in_range(blob_cost(blob) - before, piece, piece + 16);
+        sum += blob_cost(blob) - before;
+    }
+    assert_int_equal(blob_cost(blob), sum);
+    blob_finish(blob, ERR_OK);
+    blob_unref(&blob);
 }
 
 static void
@@ -357,9 +382,9 @@ main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),      TEST(test_empty), TEST(test_follow),
-        TEST(test_failed),     TEST(test_slide), TEST(test_slide_alone),
-        TEST(test_leave_slow),
+        TEST(test_cost),        TEST(test_whole),      TEST(test_empty),
+        TEST(test_follow),      TEST(test_failed),     TEST(test_slide),
+        TEST(test_slide_alone), TEST(test_leave_slow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
