@@ -136,10 +136,10 @@ many_at_once(void **state)
     static struct answer answers[3000];
     char host[] = "h", value[64];
     struct purge what = {INVAL_URL, true, host, value, 0, NULL};
-    uint64_t before = inval_seq(nodes[1].inval);
 
     (void)state;
     SKIP_WITHOUT_REDIS();
+    uint64_t before = inval_seq(nodes[1].inval);
     memset(answers, 0, sizeof(answers));
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         snprintf(value, sizeof(value), "/%zu", i);
@@ -377,10 +377,9 @@ is_back(void *arg)
 static void
 push_lost(void **state)
 {
-    uint64_t before = inval_seq(nodes[1].inval);
-
     (void)state;
     SKIP_WITHOUT_REDIS();
+    uint64_t before = inval_seq(nodes[1].inval);
     assert_true(redis_server_do(&servers[0],
                                 "XADD {atlas:p}:log 1-0 v 1 kind url soft 0 "
                                 "host h value /x node n time 1") > 0);
@@ -399,10 +398,9 @@ push_lost(void **state)
 static void
 gap_is_filled(void **state)
 {
-    uint64_t before = inval_seq(nodes[1].inval);
-
     (void)state;
     SKIP_WITHOUT_REDIS();
+    uint64_t before = inval_seq(nodes[1].inval);
     for (int n = 1; n <= 2500; n++)
         assert_true(redis_server_do(&servers[0],
                                     "XADD {atlas:p}:log %d-0 v 1 kind url "
