@@ -161,6 +161,18 @@ bench: deps-build deps-bench ## ratios against nginx, Varnish and a bare loop
 	@$(MAKE) --no-print-directory V=release programs
 	@tests/bench/run -v build/release
 
+# TRACE=file.csv (key,size; may be compressed by gzip) instead of Zipf.
+replay: deps-build ## miss ratios of the store beside LRU and FIFO, for TRACE or Zipf
+	@$(MAKE) --no-print-directory V=release build/release/bench/replay
+	@if [ -n "$(TRACE)" ]; then \
+		gzip -cdf "$(TRACE)" | build/release/bench/replay - 1 3 10 30; \
+	else \
+		for skew in 0.6 0.9 1.1; do \
+			echo "Zipf, skew $$skew" && \
+			build/release/bench/replay --zipf $$skew 1 3 10 || exit; \
+		done; \
+	fi
+
 # What is measured without a server: build/release/bench/disk_open, for one.
 $(B)/bench/%: $(B)/tests/bench/%.o $(call LIB_of,store conf http base)
 	@mkdir -p $(@D)
@@ -185,7 +197,7 @@ $(B)/unit/origin/%: $(B)/tests/unit/origin/%.o $(ORIGIN_OBJ) $(call LIB_of,clust
 
 .PRECIOUS: $(B)/%.o
 unit-programs: $(UNIT)
-.PHONY: unit-programs deps-build deps-run deps-test deps-bench deps-peers \
+.PHONY: replay unit-programs deps-build deps-run deps-test deps-bench deps-peers \
 	deps-model
 
 ##@ Care

@@ -16,8 +16,8 @@ char *mem_strndup(const char *text, size_t len);
 char *mem_strdup(const char *text);
 /* printf into a new string, which the caller frees. */
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Bytes that a block of the heap costs: what the allocator rounded it up to, and
- * its own word before it (jemalloc has none; better a word too many). */
+/* Bytes that a block of the heap costs: what the allocator rounded it up to,
+ * and its own word before it (jemalloc has none; better a word too many). */
 size_t mem_size(const void *block);
 /* Makes room for one more element in a growing array. */
 #define MEM_GROW(array, count, capacity)                                       \
