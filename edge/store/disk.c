@@ -228,16 +228,26 @@ disk_seed(const struct disk *disk)
     return disk->super.seed;
 }
 
+uint64_t
+disk_mark(struct disk *disk)
+{
+    TAG_CHECK(disk, DISK_TAG);
+    pthread_mutex_lock(&disk->log.lock);
+    uint64_t losses = disk->log.losses;
+
+    pthread_mutex_unlock(&disk->log.lock);
+    return losses;
+}
+
 enum err
-disk_sync(struct disk *disk)
+disk_sync(struct disk *disk, uint64_t mark)
 {
     TAG_CHECK(disk, DISK_TAG);
     pthread_mutex_lock(&disk->roll.lock);
-    bool ok = disk_sync_segments(disk);
-
+    disk_sync_segments(disk);
     disk_reap(disk);
     pthread_mutex_unlock(&disk->roll.lock);
-    return ok ? ERR_OK : ERR_IO;
+    return disk_mark(disk) == mark ? ERR_OK : ERR_IO;
 }
 
 bool

@@ -23,11 +23,13 @@
  *      for one segment more, if readers let go: what is evicted is copied into
  *      the new segment before it is removed.
  *
+ *  D9  A sync that fails is counted before anybody is told that what it was of
+ *      is durable; disk_sync denies it to all whose mark is older.
+ *
  * A segment is
  *
- *      active --(roll)--> closed --(seal)--> sealed --(evict)--> dying -->
- * freed
- *                            `-------- a sync or a footer failed: broken ----^
+ *      active --roll--> closed --seal--> sealed --evict--> dying --> freed
+ *                          `---- a sync or a footer failed: broken ----^
  *
  * Locks, in this order: roll.lock (held during I/O: creating, sealing,
  * evicting, syncing), log.lock (short), a shard of the index.
@@ -111,13 +113,13 @@ struct disk {
         uint64_t used;
         uint64_t dying_bytes;
         unsigned faults; /* writes that failed, one after the other */
+        uint64_t losses; /* syncs that failed: what they were of may be gone */
     } log;
 
     struct {
         pthread_mutex_t lock;
         uint32_t next_number;
         bool unlinked;    /* something, since the directory was synced */
-        bool unsynced;    /* a segment broke, and no disk_sync has said so */
         uint64_t full_ns; /* no new segment before that (boot clock) */
     } roll;
 

@@ -27,8 +27,8 @@ enum err disk_segment_footer(struct disk *disk, struct disk_segment *segment,
 void disk_segment_note(struct disk_segment *segment,
                        const struct disk_entry *entry);
 /* Syncs, writes the footer, gives back what is left (D1). Under roll.lock; it
- * is closed, and nothing is written to it. False: it is broken now. */
-bool disk_segment_seal(struct disk *disk, struct disk_segment *segment);
+ * is closed, and nothing is written to it. What fails is broken. */
+void disk_segment_seal(struct disk *disk, struct disk_segment *segment);
 /* Finds the records of a segment without a footer, and notes them. */
 void disk_segment_scan(struct disk *disk, struct disk_segment *segment);
 
@@ -76,7 +76,7 @@ void disk_settle(struct disk *disk);
 /* Closes what was evicted and nobody holds any more. Under roll.lock. */
 void disk_reap(struct disk *disk);
 /* Syncs what was written; those that fail are broken. Under roll.lock. */
-bool disk_sync_segments(struct disk *disk);
+void disk_sync_segments(struct disk *disk);
 
 /* ---- disk_evict.c ---- */
 

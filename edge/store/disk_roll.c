@@ -132,10 +132,8 @@ disk_settle(struct disk *disk)
 {
     struct disk_segment *segment;
 
-    while ((segment = next_to_seal(disk)) != NULL) {
-        if (!disk_segment_seal(disk, segment))
-            disk->roll.unsynced = true;
-    }
+    while ((segment = next_to_seal(disk)) != NULL)
+        disk_segment_seal(disk, segment);
 }
 
 static struct disk_segment *
@@ -193,7 +191,7 @@ next_to_sync(struct disk *disk, uint32_t *from)
     return found;
 }
 
-bool
+void
 disk_sync_segments(struct disk *disk)
 {
     struct disk_segment *segment;
@@ -210,11 +208,7 @@ disk_sync_segments(struct disk *disk)
         segment->closed = true;
         if (disk->log.active == segment)
             disk->log.active = NULL;
+        disk->log.losses++; /* D9 */
         pthread_mutex_unlock(&disk->log.lock);
-        disk->roll.unsynced = true;
     }
-    bool ok = !disk->roll.unsynced;
-
-    disk->roll.unsynced = false;
-    return ok;
 }

@@ -236,7 +236,7 @@ write_footer(struct disk *disk, struct disk_segment *segment, uint64_t end)
     return error;
 }
 
-bool
+void
 disk_segment_seal(struct disk *disk, struct disk_segment *segment)
 {
     uint64_t end = segment->tail + disk_footer_len(segment->entry_count);
@@ -245,12 +245,15 @@ disk_segment_seal(struct disk *disk, struct disk_segment *segment)
     CHECK(segment->closed && segment->writing == 0 && !segment->sealed);
     if (disk->io->datasync(disk->io, segment->fd) != 0)
         error = errno;
-    if (error == 0)
+    bool lost = error != 0;
+
+    if (!lost)
         error = write_footer(disk, segment, end);
     pthread_mutex_lock(&disk->log.lock);
     segment->dirty = false;
     segment->sealed = error == 0;
     segment->broken = error != 0;
+    disk->log.losses += lost; /* D9 */
     if (error == 0) {
         uint64_t charge = disk_round_up(end, DISK_BLOCK);
 
@@ -265,5 +268,4 @@ disk_segment_seal(struct disk *disk, struct disk_segment *segment)
     pthread_mutex_unlock(&disk->log.lock);
     if (error != 0)
         disk_fault(disk, "sealing", segment->number, error);
-    return error == 0;
 }

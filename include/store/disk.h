@@ -111,8 +111,11 @@ void disk_write_abort(struct disk_write **write);
 enum err disk_remove(struct disk *disk, struct span key, uint64_t variant,
                      bool lasting);
 
-/* What was committed or removed before this call survives what may come. */
-enum err disk_sync(struct disk *disk);
+/* What was committed or removed between disk_mark and this call survives what
+ * may come. ERR_IO: a sync has failed since the mark, whoever asked for it, and
+ * it may be lost: do it again, under a new mark. */
+uint64_t disk_mark(struct disk *disk);
+enum err disk_sync(struct disk *disk, uint64_t mark);
 
 /* ---- reading ---- */
 

@@ -60,7 +60,7 @@ do_sync(struct history *history, struct disk *disk)
     struct sync *sync = &history->syncs[history->sync_count++];
 
     sync->events = history->event_count;
-    assert_int_equal(disk_sync(disk), ERR_OK);
+    assert_int_equal(disk_sync(disk, disk_mark(disk)), ERR_OK);
     sync->end = history->shim->op_count;
     for (unsigned key = 0; key < KEYS; key++)
         sync->there[key] = in_index(disk, key);

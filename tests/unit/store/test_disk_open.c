@@ -144,7 +144,7 @@ test_directory(void **state)
     assert_int_equal(disk_open(&options, &second, &problem), ERR_REFUSED);
     assert_non_null(strstr(problem.data, "another process"));
     assert_non_null(strstr(problem.data, path));
-    assert_int_equal(disk_sync(disk), ERR_OK);
+    assert_int_equal(disk_sync(disk, disk_mark(disk)), ERR_OK);
     disk_close(&disk);
     disk = body_open(NULL, path, 8);
     assert_non_null(disk);

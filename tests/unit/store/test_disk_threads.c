@@ -79,7 +79,7 @@ work(void *arg)
             body_put(worker->disk, key, version, dice(worker) % 9000);
         body_get(worker->disk, (unsigned)(dice(worker) % KEYS));
         if (round % 50 == 0)
-            disk_sync(worker->disk);
+            disk_sync(worker->disk, disk_mark(worker->disk));
         if (round % 70 == 0)
             disk_remove(worker->disk, body_key(&k, key), DISK_VARIANTS_ALL,
                         true);
