@@ -8,7 +8,8 @@ clock_boot_ns(void)
     struct timespec t;
 
     clock_gettime(CLOCK_BOOTTIME, &t);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+    return CLOCK_BOOT_BASE_NS + (uint64_t)t.tv_sec * NS_PER_S +
+           (uint64_t)t.tv_nsec;
 }
 
 int64_t

@@ -217,7 +217,8 @@ add_start_time(struct buf *out)
                "%*d %*d %*d %*d %llu",
                &ticks) != 1)
         return;
-    double boot = (double)clock_wall_ms() / 1e3 - (double)clock_boot_ns() / 1e9;
+    double boot = (double)clock_wall_ms() / 1e3 -
+                  (double)(clock_boot_ns() - CLOCK_BOOT_BASE_NS) / 1e9;
 
     metrics_family(out, "process_start_time_seconds", "gauge",
                    "Start time of the process since unix epoch in seconds.");

@@ -1,7 +1,7 @@
 /*
  * A word holds a fingerprint of the key (upper half) and the tick at which the
  * mark ends (lower half; 0 is a free word). 2^32 ticks of 2^27 ns are 18
- * years of uptime.
+ * years, of which the clock begins at four and a half.
  */
 #include "marks_internal.h"
 
