@@ -247,7 +247,9 @@ make_cluster(struct edge *edge)
     const struct conf *conf = edge->conf;
 
     edge->inval = inval_new((size_t)conf->invalidation_memory_bytes);
-    struct streams_kept kept = {edge->outbox, edge->bookmark, &edge->resume};
+    struct streams_kept kept = {.outbox = edge->outbox,
+                                .bookmark = edge->bookmark,
+                                .resume = &edge->resume};
 
     edge->streams = streams_new(edge->loop, conf, edge->inval, &kept);
     if (conf->secret[0] == '\0')

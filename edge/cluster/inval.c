@@ -372,6 +372,20 @@ apply(struct inval *inval, const struct inval_entry *entry, enum owner owner,
     counter_add(COUNTER_INVAL_APPLIED, 1);
 }
 
+static void
+tell_entry(struct inval *inval, const struct inval_entry *entry, size_t site,
+           uint64_t n)
+{
+    struct inval_event event = {.what = INVAL_EVENT_ENTRY,
+                                .number = inval->next,
+                                .entry = entry,
+                                .n = n};
+
+    if (site != INVAL_LOCAL)
+        event.site = span_of(inval->sites[site].name);
+    inval_tell(inval, &event);
+}
+
 void
 inval_apply(struct inval *inval, const struct inval_entry *entry, size_t site,
             uint64_t n)
@@ -380,12 +394,14 @@ inval_apply(struct inval *inval, const struct inval_entry *entry, size_t site,
 
     if (site == INVAL_LOCAL) {
         apply(inval, entry, OWNER_LOCAL, &where);
+        tell_entry(inval, entry, site, 0);
         return;
     }
     apply(inval, entry, OWNER_SITE, &where);
     CHECK(site < inval->site_count && inval->sites[site].met);
     inval->sites[site].n = n;
     inval_ring_put(inval->sites[site].ring, n, inval->next);
+    tell_entry(inval, entry, site, n);
 }
 
 /* ---- what is held ---- */
@@ -395,6 +411,7 @@ inval_hold(struct inval *inval, const struct inval_entry *entry,
            struct inval_hold *hold)
 {
     apply(inval, entry, OWNER_HELD, hold);
+    tell_entry(inval, entry, INVAL_LOCAL, 0);
     atomic_fetch_add_explicit(&inval->holds, hold->count > 0 ? hold->count : 1,
                               memory_order_release);
 }
@@ -446,6 +463,9 @@ inval_raise_floor(struct inval *inval, enum floor_reason reason)
     atomic_store_explicit(&inval->floor, inval->next, memory_order_release);
     if (counters[reason] != COUNTER_COUNT)
         counter_add(counters[reason], 1);
+    inval_tell(inval, &(struct inval_event){.what = INVAL_EVENT_FLOOR,
+                                            .number = inval->next,
+                                            .reason = reason});
 }
 
 void

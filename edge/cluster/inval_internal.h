@@ -1,6 +1,7 @@
 /*
  * The tables of invalidations. inval.c writes, inval_check.c reads them,
- * inval_position.c keeps what seq and vectors have to do with each other.
+ * inval_position.c keeps what seq and vectors have to do with each other,
+ * inval_restore.c makes them again after a restart.
  *
  * Invariants, kept by the control thread:
  *  1. Every mark (hard, soft, local) of a node is at most `next`; it is stored
@@ -98,9 +99,11 @@ struct inval {
     _Atomic(struct inval_view *) view;
 
     /* The control thread only. */
-    uint64_t next;    /* the last number given */
-    bool changed;     /* since the last publish */
-    bool paths;       /* those of URLs are kept as well */
+    uint64_t next;        /* the last number given */
+    bool changed;         /* since the last publish */
+    bool paths;           /* those of URLs are kept as well */
+    inval_event_fn event; /* hears of what is done; NULL: nobody */
+    void *event_arg;
     uint64_t told_ns; /* when the log last had an overflow; 0: never */
     size_t nodes_max;
     size_t nodes;
@@ -129,6 +132,7 @@ struct hash128 inval_value_key(struct hash128 host, enum inval_kind kind,
 struct hash128 inval_path_key(struct hash128 host, struct span path);
 struct inval_node *inval_lookup(struct inval *inval, struct hash128 key);
 
+void inval_tell(struct inval *inval, const struct inval_event *event);
 void inval_ring_put(struct inval_ring *ring, uint64_t n, uint64_t seq);
 void inval_view_publish(struct inval *inval);
 void inval_view_free(struct inval *inval);

@@ -153,6 +153,12 @@ inval_site_at(struct inval *inval, size_t site, uint64_t epoch, uint64_t term,
     at->term = term;
     at->n = n;
     inval->changed = true;
+    inval_tell(inval, &(struct inval_event){.what = INVAL_EVENT_SITE,
+                                            .number = inval->next,
+                                            .site = span_of(at->name),
+                                            .epoch = epoch,
+                                            .term = term,
+                                            .n = n});
 }
 
 /* ---- localize ---- */

@@ -3,71 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "base/mem.h"
+#include "line_internal.h"
 #include "stream_internal.h"
 
-#define SUM_DIGITS 16
-
-/* ---- hex ---- */
-
-static void
-add_hex(struct buf *out, struct span text)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (text.len == 0)
-        buf_add_char(out, '-');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        buf_add_char(out, digits[c >> 4]);
-        buf_add_char(out, digits[c & 15]);
-    }
-}
-
-static int
-digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Allocated; NULL when it is none, or holds a NUL. */
-static char *
-from_hex(struct span hex)
-{
-    if (span_eq(hex, SPAN("-")))
-        return mem_strdup("");
-    if (hex.len == 0 || hex.len % 2 != 0 || hex.len > 2 * INVAL_VALUE_MAX)
-        return NULL;
-    char *text = mem_alloc(hex.len / 2 + 1);
-
-    for (size_t i = 0; i < hex.len / 2; i++) {
-        int high = digit(hex.ptr[2 * i]);
-        int low = digit(hex.ptr[2 * i + 1]);
-
-        if (high < 0 || low < 0 || high + low == 0) {
-            free(text);
-            return NULL;
-        }
-        text[i] = (char)(high << 4 | low);
-    }
-    text[hex.len / 2] = '\0';
-    return text;
-}
-
 /* ---- writing ---- */
-
-static void
-add_sum(struct buf *out, size_t from)
-{
-    struct hash128 sum =
-        hash_bytes((struct span){out->data + from, out->len - from}, 0);
-
-    buf_printf(out, " %016llx\n", (unsigned long long)sum.lo);
-}
 
 void
 outbox_print(const struct outbox_record *record, struct buf *out)
@@ -84,38 +23,18 @@ outbox_print(const struct outbox_record *record, struct buf *out)
                    entry->kind == OUTBOX_INTENT ? "intent" : "purge",
                    entry->purge.soft ? "soft" : "hard",
                    inval_kind_name(entry->purge.kind));
-        add_hex(out, span_of(entry->purge.host));
+        line_add_hex(out, span_of(entry->purge.host));
         buf_add_char(out, ' ');
-        add_hex(out, span_of(entry->purge.value));
+        line_add_hex(out, span_of(entry->purge.value));
         break;
     case OUTBOX_LINE_DONE:
         buf_printf(out, "done %llu", (unsigned long long)entry->id);
         break;
     }
-    add_sum(out, from);
+    line_add_sum(out, from);
 }
 
 /* ---- reading ---- */
-
-/* Takes the checksum off. */
-static bool
-check_sum(struct span *line)
-{
-    struct buf want = {0};
-
-    if (line->len < SUM_DIGITS + 1)
-        return false;
-    struct span text = span_sub(*line, 0, line->len - SUM_DIGITS - 1);
-    struct span rest = span_sub(*line, text.len, line->len);
-    struct hash128 sum = hash_bytes(text, 0);
-
-    buf_printf(&want, " %016llx", (unsigned long long)sum.lo);
-    bool good = span_eq(rest, buf_span(&want));
-
-    buf_fini(&want);
-    *line = text;
-    return good;
-}
 
 static bool
 one_of(struct span text, const char *no, const char *yes, bool *is)
@@ -130,7 +49,7 @@ parse_name(struct span rest, struct outbox_record *record)
     if (rest.len != sizeof(record->name) - 1)
         return false;
     for (size_t i = 0; i < rest.len; i++) {
-        if (digit(rest.ptr[i]) < 0)
+        if (line_digit(rest.ptr[i]) < 0)
             return false;
     }
     memcpy(record->name, rest.ptr, rest.len);
@@ -144,8 +63,8 @@ parse_purge(struct span host, struct span value, struct purge *purge)
     char why[128];
 
     purge->once = NULL;
-    purge->host = from_hex(host);
-    purge->value = from_hex(value);
+    purge->host = line_from_hex(host);
+    purge->value = line_from_hex(value);
     if (purge->host != NULL && purge->value != NULL &&
         purge_valid(purge, why, sizeof(why)))
         return true;
@@ -213,7 +132,7 @@ outbox_parse(struct span line, struct outbox_record *record)
     struct span text = line;
 
     *record = (struct outbox_record){0};
-    if (!check_sum(&text) || !parse(text, record))
+    if (!line_check_sum(&text) || !parse(text, record))
         return false;
     if (prints_as(record, line))
         return true;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "cluster/journal.h"
 #include "stream_internal.h"
 
 /*
@@ -120,6 +121,23 @@ apply_here(struct job *job)
         inval_publish(job->streams->inval);
     }
     job->result.applied = true;
+}
+
+static void
+on_synced(void *arg)
+{
+    answer(arg);
+}
+
+/* No stream has it: where it must outlive the process, it is on the disk
+ * before anybody relies on it. */
+static void
+answer_when_kept(struct job *job)
+{
+    if (job->streams->journal != NULL)
+        journal_when_synced(job->streams->journal, on_synced, job);
+    else
+        answer(job);
 }
 
 /* ---- keeping ---- */
@@ -372,7 +390,7 @@ on_control(struct post *post)
     } else {
         job->result.outcome = PURGE_ALONE;
         apply_here(job);
-        answer(job);
+        answer_when_kept(job);
     }
 }
 

@@ -92,6 +92,7 @@ streams_start(struct loop *control, const struct streams_options *options,
     streams->leases = leases_new();
     streams->generation = options->generation;
     streams->outbox = options->outbox;
+    streams->journal = options->journal;
     streams->execution_max_ms = options->execution_max_ms;
     streams->drift_percent =
         options->drift_percent > 0 ? options->drift_percent : DRIFT_PERCENT;
@@ -177,6 +178,7 @@ streams_new(struct loop *control, const struct conf *conf, struct inval *inval,
         .outbox = kept->outbox,
         .bookmark = kept->bookmark,
         .resume = kept->resume,
+        .journal = kept->journal,
         .execution_max_ms = execution_max_ms(conf),
     };
 

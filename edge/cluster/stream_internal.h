@@ -123,6 +123,7 @@ struct streams {
     struct outbox *outbox;     /* NULL: none */
     uint64_t execution_max_ms; /* the longest of any origin */
     struct bookmark *bookmark; /* NULL: none */
+    struct journal *journal;   /* NULL: none */
     struct timer *note_timer;
     struct timer *pump_timer;
     size_t pumping;           /* entries of the outbox on their way */

@@ -312,6 +312,9 @@ stream_resume(struct stream *stream, const struct position_site *at)
     stream->era_since_ns = clock_boot_ns();
     stream->cursor = (struct bus_id){at->n, 0};
     stream->last_n = at->n;
+    /* The tables are as they were: nothing lies between. */
+    if (stream->streams->journal != NULL)
+        return;
     raise_floor(stream, FLOOR_START);
     inval_publish(stream->streams->inval);
 }

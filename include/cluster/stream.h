@@ -23,6 +23,7 @@
 struct bookmark;
 struct bus;
 struct conf;
+struct journal;
 struct leases;
 struct loop;
 struct outbox;
@@ -56,13 +57,17 @@ struct streams_options {
      * both borrowed, the latter as long as the streams. NULL: nowhere. */
     const struct position *resume;
     struct bookmark *bookmark;
+    /* Also keeps the tables: they have all up to `resume`, which is theirs, and
+     * no floor is raised for going on there. NULL: none. */
+    struct journal *journal;
 };
 
-/* What is in the state_dir; all NULL without one. */
+/* What is in the state_dir, and on the disk tier; all NULL without. */
 struct streams_kept {
     struct outbox *outbox;
     struct bookmark *bookmark;
     const struct position *resume;
+    struct journal *journal;
 };
 
 /* Begins to connect to every site's Redis. `conf` is not kept; what is kept

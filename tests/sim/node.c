@@ -163,7 +163,9 @@ make_cluster(struct node *node)
     CHECK(node->outbox != NULL);
     node->inval = inval_new((size_t)node->conf->invalidation_memory_bytes);
     node->bookmark = bookmark_open(node->loop, node->folder, &position);
-    struct streams_kept kept = {node->outbox, node->bookmark, &position};
+    struct streams_kept kept = {.outbox = node->outbox,
+                                .bookmark = node->bookmark,
+                                .resume = &position};
 
     node->streams = streams_new(node->loop, node->conf, node->inval, &kept);
     node->auth = auth_new(&auth);

@@ -1,0 +1,562 @@
+#include "cluster/journal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "journal_files_internal.h"
+#include "journal_internal.h"
+
+#define JOURNAL_TAG UINT32_C(0x6a6f7572)
+#define EVERY_MS 50 /* at most so often, unless somebody waits */
+/* Over numbers that may have been given in lines that were cut off. */
+#define SKIP (UINT64_C(1) << 20)
+
+struct waiter {
+    struct list_link link;
+    uint64_t number;
+    journal_fn fn;
+    void *arg;
+};
+
+/*
+ * Invariants:
+ *  1. At most one group is on its way (`work`); what is done meanwhile gathers
+ *     in `next`.
+ *  2. `synced` is the last number of the last group that was synced, and all
+ *     before it are on the disk.
+ *  3. A file begins with where the sites are at its first number; an older one
+ *     is removed only when that is durable.
+ */
+struct journal {
+    TAG_FIELD;
+    struct loop *loop;
+    struct inval *inval;
+    struct hash128 id;
+    struct journal_files *files;
+    struct timer *timer;
+    struct work *work;
+    struct buf next;
+    uint64_t next_number;
+    struct buf group;
+    uint64_t group_number;
+    struct buf head; /* of a new file behind the group; "": none */
+    uint64_t begun_ns;
+    int failed; /* errno of the group */
+    uint64_t levels;
+    bool has_levels;
+    struct list_link waiters;
+
+    _Atomic uint64_t synced; /* also under the mutex, for those who wait */
+    pthread_mutex_t mutex;
+    pthread_cond_t moved;
+};
+
+/* ---- writing ---- */
+
+static void
+add_levels(const struct journal *journal, struct buf *out)
+{
+    struct journal_record record = {.line = JOURNAL_LEVELS,
+                                    .number = journal->levels};
+
+    if (journal->has_levels)
+        journal_print(&record, out);
+}
+
+/* The first lines of a file, as things stand. */
+static void
+print_head(const struct journal *journal, uint64_t number, struct buf *out)
+{
+    const struct position *position = &inval_snapshot(journal->inval)->position;
+    struct journal_record record = {
+        .line = JOURNAL_HEAD, .id = journal->id, .number = number};
+
+    journal_print(&record, out);
+    for (size_t i = 0; i < position->count; i++) {
+        const struct position_site *site = &position->sites[i];
+        struct journal_record at = {.line = JOURNAL_SITE,
+                                    .epoch = site->epoch,
+                                    .term = site->term,
+                                    .n = site->n};
+
+        memcpy(at.site, site->site, sizeof(at.site));
+        journal_print(&at, out);
+    }
+    add_levels(journal, out);
+}
+
+/* On the pool's thread. */
+static void
+write_group(void *arg)
+{
+    struct journal *journal = arg;
+
+    journal->failed =
+        journal_files_write(journal->files, &journal->group, &journal->head);
+}
+
+static void
+set_synced(struct journal *journal, uint64_t number)
+{
+    pthread_mutex_lock(&journal->mutex);
+    atomic_store(&journal->synced, number);
+    pthread_cond_broadcast(&journal->moved);
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+static bool
+broken(const struct journal *journal)
+{
+    return atomic_load(&((struct journal *)(uintptr_t)journal)->synced) == 0;
+}
+
+static void
+tell_waiters(struct journal *journal)
+{
+    uint64_t synced = atomic_load(&journal->synced);
+    struct waiter *waiter, *next;
+
+    list_for_each_safe (waiter, next, &journal->waiters, link) {
+        if (synced != 0 && waiter->number > synced)
+            continue;
+        list_remove(&waiter->link);
+        waiter->fn(waiter->arg);
+        free(waiter);
+    }
+}
+
+static void
+give_up(struct journal *journal)
+{
+    set_synced(journal, 0);
+    LOG(LOG_ERROR,
+        "the journal of invalidations in \"%s\" cannot be written: %s; what is "
+        "on the disk does not count after a restart, and nothing more is put "
+        "there: make room, or mend the disk, and restart",
+        journal_files_folder(journal->files), strerror(journal->failed));
+    if (!journal_files_remove(journal->files))
+        LOG(LOG_ERROR,
+            "nor can it be removed: %s; remove all that is in \"%s\" before "
+            "the next start, or what was purged may come back",
+            strerror(errno), journal_files_folder(journal->files));
+    buf_clear(&journal->next);
+}
+
+static void begin(struct journal *journal);
+
+static void
+on_written(void *arg)
+{
+    struct journal *journal = arg;
+
+    TAG_CHECK(journal, JOURNAL_TAG);
+    journal->work = NULL;
+    buf_clear(&journal->group);
+    buf_clear(&journal->head);
+    if (journal->failed == 0)
+        set_synced(journal, journal->group_number);
+    else
+        give_up(journal);
+    tell_waiters(journal);
+    begin(journal);
+}
+
+static void
+start_group(struct journal *journal)
+{
+    struct buf empty = journal->group;
+
+    journal->group = journal->next;
+    journal->group_number = journal->next_number;
+    journal->next = empty;
+    journal->begun_ns = clock_boot_ns();
+    if (journal_files_full(journal->files, journal->group.len)) {
+        /* Nothing has been done since that is not in the group. */
+        inval_publish(journal->inval);
+        print_head(journal, journal->group_number, &journal->head);
+    }
+    journal->work = work_start(journal->loop, write_group, on_written, journal);
+}
+
+static void
+begin(struct journal *journal)
+{
+    uint64_t since_ms = (clock_boot_ns() - journal->begun_ns) / NS_PER_MS;
+
+    if (journal->work != NULL || journal->next.len == 0)
+        return;
+    if (list_empty(&journal->waiters) && since_ms < EVERY_MS) {
+        if (!timer_running(journal->timer))
+            timer_start(journal->timer, EVERY_MS - since_ms);
+        return;
+    }
+    start_group(journal);
+}
+
+static void
+on_timer(void *arg)
+{
+    tell_waiters(arg);
+    begin(arg);
+}
+
+static void
+put(struct journal *journal, const struct journal_record *record,
+    uint64_t number)
+{
+    if (broken(journal))
+        return;
+    journal_print(record, &journal->next);
+    journal->next_number = number;
+    /* Not at once: what is done in one turn of the loop is one group, and the
+     * tables are published at its end. */
+    if (journal->work == NULL && !timer_running(journal->timer))
+        timer_start(journal->timer, 1);
+}
+
+static void
+on_event(void *arg, const struct inval_event *event)
+{
+    struct journal *journal = arg;
+    struct journal_record record = {.number = event->number, .n = event->n};
+    char host[INVAL_HOST_MAX + 1];
+    char value[INVAL_VALUE_MAX + 1];
+
+    (void)span_put(record.site, sizeof(record.site), 0, event->site);
+    switch (event->what) {
+    case INVAL_EVENT_ENTRY:
+        record.line = JOURNAL_ENTRY;
+        record.kind = event->entry->kind;
+        record.soft = event->entry->soft;
+        (void)span_put(host, sizeof(host), 0, event->entry->host);
+        (void)span_put(value, sizeof(value), 0, event->entry->value);
+        record.host = host;
+        record.value = value;
+        break;
+    case INVAL_EVENT_FLOOR:
+        record.line = JOURNAL_FLOOR;
+        record.reason = event->reason;
+        break;
+    case INVAL_EVENT_SITE:
+        record.line = JOURNAL_SITE;
+        record.epoch = event->epoch;
+        record.term = event->term;
+        break;
+    }
+    put(journal, &record, event->number);
+}
+
+/* ---- reading ---- */
+
+struct replay {
+    struct journal *journal;
+    bool any;        /* a head of ours was read */
+    uint64_t number; /* the last one that was done again */
+    size_t lost;     /* gaps */
+};
+
+/* What is between the last number and this one is gone. */
+static void
+lose(struct replay *replay, uint64_t number)
+{
+    if (number < replay->number)
+        return;
+    inval_lose(replay->journal->inval, number);
+    replay->number = number;
+    replay->lost++;
+}
+
+static void
+take_head(struct replay *replay, const struct journal_record *record)
+{
+    if (!replay->any) {
+        replay->any = true;
+        replay->journal->id = record->id;
+        /* The first file that is left: unless it is the first ever. */
+        if (record->number > replay->number)
+            lose(replay, record->number);
+        replay->lost = 0;
+    } else if (record->number > replay->number) {
+        lose(replay, record->number);
+    }
+}
+
+static void
+redo(struct replay *replay, const struct inval_event *event)
+{
+    if (event->what != INVAL_EVENT_SITE) {
+        if (event->number <= replay->number)
+            return; /* it is there twice */
+        if (event->number != replay->number + 1)
+            lose(replay, event->number - 1);
+    }
+    if (!inval_redo(replay->journal->inval, event))
+        lose(replay, event->number);
+    if (event->what != INVAL_EVENT_SITE)
+        replay->number = event->number;
+}
+
+static void
+take_record(struct replay *replay, const struct journal_record *record)
+{
+    struct inval_entry entry = {.kind = record->kind,
+                                .soft = record->soft,
+                                .host = span_of(record->host),
+                                .value = span_of(record->value)};
+    struct inval_event event = {.number = record->number,
+                                .entry = &entry,
+                                .reason = record->reason,
+                                .site = span_of(record->site),
+                                .epoch = record->epoch,
+                                .term = record->term,
+                                .n = record->n};
+
+    switch (record->line) {
+    case JOURNAL_HEAD:
+        take_head(replay, record);
+        return;
+    case JOURNAL_SKIP:
+        if (record->number > replay->number) {
+            inval_skip(replay->journal->inval, record->number);
+            replay->number = record->number;
+        }
+        return;
+    case JOURNAL_LEVELS:
+        replay->journal->levels = record->number;
+        replay->journal->has_levels = true;
+        return;
+    case JOURNAL_ENTRY:
+        event.what = INVAL_EVENT_ENTRY;
+        break;
+    case JOURNAL_FLOOR:
+        event.what = INVAL_EVENT_FLOOR;
+        break;
+    case JOURNAL_SITE:
+        event.number = replay->number;
+        event.what = INVAL_EVENT_SITE;
+        break;
+    }
+    redo(replay, &event);
+}
+
+/* Of one file. Gives how far it is good: a tail that is not is cut off. */
+static size_t
+take_file(void *arg, struct span text)
+{
+    struct replay *replay = arg;
+    size_t good = 0;
+    size_t at = 0;
+
+    while (at < text.len) {
+        size_t end = span_find(text, '\n', at);
+        struct journal_record record;
+
+        if (end < text.len && journal_parse(span_sub(text, at, end), &record)) {
+            /* What has no head of ours is no journal. */
+            if (replay->any || record.line == JOURNAL_HEAD)
+                take_record(replay, &record);
+            journal_record_fini(&record);
+            good = end + 1;
+        }
+        at = end + 1;
+    }
+    return good;
+}
+
+static void
+say_what_was_read(const struct replay *replay)
+{
+    const char *folder = journal_files_folder(replay->journal->files);
+
+    if (replay->lost > 0)
+        LOG(LOG_WARN,
+            "the journal of invalidations in \"%s\" cannot be read in %zu "
+            "places (a fault of the disk): what is on the disk since before "
+            "them is fetched anew",
+            folder, replay->lost);
+}
+
+static int
+begin_anew(struct journal *journal, uint64_t number)
+{
+    struct buf head = {0};
+
+    secret_random(&journal->id, sizeof(journal->id));
+    print_head(journal, number, &head);
+    int failed = journal_files_begin(journal->files, &head);
+
+    buf_fini(&head);
+    return failed;
+}
+
+static struct journal *
+journal_new(struct loop *loop, struct inval *inval)
+{
+    struct journal *journal = mem_zalloc(sizeof(*journal));
+    pthread_condattr_t attributes;
+
+    TAG_SET(journal, JOURNAL_TAG);
+    journal->loop = loop;
+    journal->inval = inval;
+    list_init(&journal->waiters);
+    CHECK(pthread_mutex_init(&journal->mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&attributes) == 0);
+    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&journal->moved, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
+    journal->timer = timer_new(loop, on_timer, journal);
+    return journal;
+}
+
+struct journal *
+journal_open(struct loop *loop, const char *folder, struct inval *inval,
+             char *why, size_t size)
+{
+    struct journal *journal = journal_new(loop, inval);
+    struct replay replay = {.journal = journal, .number = inval_seq(inval)};
+
+    journal->files = journal_files_new(folder);
+    bool cut;
+    int failed = journal_files_read(journal->files, take_file, &replay, &cut);
+
+    if (failed == 0) {
+        say_what_was_read(&replay);
+        if (cut && replay.any)
+            replay.number += SKIP;
+        inval_skip(inval, replay.number);
+        inval_publish(inval);
+        if (!replay.any)
+            failed = begin_anew(journal, replay.number);
+    }
+    if (failed != 0) {
+        snprintf(why, size,
+                 "\"%s\": the journal of invalidations cannot be %s: %s; see "
+                 "that the folder is this user's, and that its disk works and "
+                 "has room",
+                 folder, replay.any ? "read" : "made", strerror(failed));
+        journal_close(&journal);
+        return NULL;
+    }
+    journal->next_number = replay.number;
+    atomic_store(&journal->synced, replay.number);
+    inval_watch(inval, on_event, journal);
+    if (cut)
+        put(journal,
+            &(struct journal_record){.line = JOURNAL_SKIP,
+                                     .number = replay.number},
+            replay.number);
+    return journal;
+}
+
+void
+journal_close(struct journal **journal)
+{
+    struct journal *j = *journal;
+    struct waiter *waiter, *next;
+
+    *journal = NULL;
+    if (j == NULL)
+        return;
+    TAG_CHECK(j, JOURNAL_TAG);
+    list_for_each_safe (waiter, next, &j->waiters, link) {
+        list_remove(&waiter->link);
+        free(waiter);
+    }
+    inval_watch(j->inval, NULL, NULL);
+    j->begun_ns = 0;
+    begin(j);
+    while (j->work != NULL) {
+        work_finish(&j->work, false);
+        j->begun_ns = 0;
+        on_written(j); /* begins with the next group */
+    }
+    timer_free(&j->timer);
+    journal_files_free(&j->files);
+    buf_fini(&j->next);
+    buf_fini(&j->group);
+    buf_fini(&j->head);
+    pthread_cond_destroy(&j->moved);
+    pthread_mutex_destroy(&j->mutex);
+    TAG_CLEAR(j);
+    free(j);
+}
+
+/* ---- use ---- */
+
+struct hash128
+journal_id(const struct journal *journal)
+{
+    return journal->id;
+}
+
+void
+journal_levels(struct journal *journal, uint64_t print, bool at_start)
+{
+    struct journal_record record = {.line = JOURNAL_LEVELS, .number = print};
+
+    if (journal->has_levels && journal->levels == print)
+        return;
+    if (at_start && journal->has_levels && print != 0) {
+        LOG(LOG_INFO,
+            "the routes promise something else than before this start; "
+            "everything on the disk is revalidated");
+        inval_raise_floor(journal->inval, FLOOR_LEVEL);
+        inval_publish(journal->inval);
+    }
+    journal->levels = print;
+    journal->has_levels = true;
+    put(journal, &record, journal->next_number);
+}
+
+void
+journal_when_synced(struct journal *journal, journal_fn fn, void *arg)
+{
+    struct waiter *waiter = mem_zalloc(sizeof(*waiter));
+
+    TAG_CHECK(journal, JOURNAL_TAG);
+    waiter->number = journal->next_number;
+    waiter->fn = fn;
+    waiter->arg = arg;
+    list_push_back(&journal->waiters, &waiter->link);
+    /* Never from inside: when there is nothing to write, the timer tells. */
+    timer_start(journal->timer, 0);
+}
+
+uint64_t
+journal_synced(struct journal *journal)
+{
+    return atomic_load_explicit(&journal->synced, memory_order_acquire);
+}
+
+void
+journal_await(struct journal *journal, uint64_t number, uint64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&journal->mutex);
+    while (atomic_load(&journal->synced) != 0 &&
+           atomic_load(&journal->synced) < number &&
+           pthread_cond_timedwait(&journal->moved, &journal->mutex, &until) ==
+               0) {
+    }
+    pthread_mutex_unlock(&journal->mutex);
+}
