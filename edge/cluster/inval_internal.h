@@ -25,6 +25,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "cluster/inval.h"
+#include "cluster/inval_restore.h"
 
 #define INVAL_TAG_VALUE 0x494e564cu
 #define INVAL_LENGTHS 64    /* of prefixes, looked up for each check */

@@ -24,6 +24,7 @@
 
 #include "base/hash.h"
 #include "cluster/inval.h"
+#include "cluster/inval_restore.h"
 
 struct journal;
 struct loop;
