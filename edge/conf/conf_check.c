@@ -230,12 +230,33 @@ check_budgets(const struct conf *conf, struct conf_tree *root,
         conf_error_at(problems, root, "max_object",
                       "expected at most \"memory\", which is %s, found %s",
                       memory.data, object.data);
-    if (conf->disk.size_bytes > 0)
-        conf_warning_at(problems, conf_tree_get(root, "disk"), "size",
-                        "this version has no disk tier: objects are kept in "
-                        "memory only");
     buf_fini(&memory);
     buf_fini(&object);
+}
+
+static void
+check_disk(const struct conf *conf, struct conf_tree *root,
+           struct conf_problems *problems)
+{
+    struct conf_tree *disk = conf_tree_get(root, "disk");
+    struct buf size = {0};
+
+    if (disk == NULL || !sound(disk, "path") || !sound(disk, "size"))
+        return;
+    conf_format_size(conf->disk.size_bytes, &size);
+    if (conf->disk.size_bytes == 0 && given(conf->disk.path))
+        conf_warning_at(problems, disk, "path",
+                        "has no effect: without \"size\" there is no disk "
+                        "tier");
+    else if (conf->disk.size_bytes > 0 && !given(conf->disk.path))
+        conf_error_at(problems, disk, "path",
+                      "expected a folder for the disk tier, whose size is %s, "
+                      "found nothing",
+                      size.data);
+    if (conf->disk.size_bytes > 0 && conf->disk.size_bytes < CONF_DISK_MIN)
+        conf_error_at(problems, disk, "size",
+                      "expected 0, or 96MiB at least, found %s", size.data);
+    buf_fini(&size);
 }
 
 void
@@ -246,5 +267,6 @@ conf_check(const struct conf *conf, struct conf_tree *root,
     check_sites(conf, root, problems);
     check_cluster(conf, root, problems);
     check_budgets(conf, root, problems);
+    check_disk(conf, root, problems);
     conf_check_routes(conf, root, problems);
 }

@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/hash.h"
 #include "conf/conf.h"
 
 static bool
@@ -95,4 +97,42 @@ conf_level_raised(const struct conf *old, const struct conf *new)
             return new->routes[i].name;
     }
     return NULL;
+}
+
+/* ---- over a restart ---- */
+
+static void
+add_strings(const struct conf_strings *list, struct buf *out)
+{
+    buf_add_u64(out, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        buf_printf(out, " %s", list->list[i]);
+}
+
+/* The running node compares with what it had (conf_level_raised); a start only
+ * sees that something is different. */
+uint64_t
+conf_level_print(const struct conf *conf)
+{
+    static const struct conf_route weakest = {.consistency = CONF_AP};
+    struct buf text = {0};
+    bool promises = false;
+
+    for (size_t i = 0; i < conf->route_count; i++) {
+        const struct conf_route *route = &conf->routes[i];
+
+        promises |= is_raised(&weakest, route);
+        buf_printf(&text, "%s|%s|", route->match.host, route->match.path);
+        add_strings(&route->match.methods, &text);
+        buf_printf(&text, "|%u%d%d%d|", (unsigned)route->consistency,
+                   route->pass, route->require_tags, route->tighten);
+        add_strings(&route->writers, &text);
+        buf_add_char(&text, '\n');
+    }
+    uint64_t print = hash_bytes(buf_span(&text), 0).lo;
+
+    buf_fini(&text);
+    if (!promises)
+        return 0;
+    return print != 0 ? print : 1;
 }

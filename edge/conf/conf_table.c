@@ -31,13 +31,16 @@ static const struct conf_table admin_table =
     TABLE(admin_options, conf_admin, "the admin listener");
 
 static const struct conf_option disk_options[] = {
-    {.name = "path", .type = CONF_STRING, .text = CONF_TEXT_ANY,
+    {.name = "path", .type = CONF_STRING, .text = CONF_TEXT_FILE,
      AT(conf_disk, path), .initial = "\"\"", .empty = true,
-     .doc = "The folder of the disk tier."},
+     .doc = "The folder of the disk tier, this node's alone. It is made when it "
+            "is missing; that in which it is must be there. Relative to the "
+            "configuration file that names it."},
     {.name = "size", .type = CONF_SIZE, AT(conf_disk, size_bytes),
-     .initial = "0", .max = 1024 * TiB,
-     .doc = "The budget of the disk tier. This version has none: anything but "
-            "0 is accepted with a warning, and has no effect."},
+     .initial = "0", .max = CONF_DISK_MAX,
+     .doc = "The budget of all files in it, 96MiB at least; 0: there is no "
+            "disk tier. What is asked for twice is kept there, and answers "
+            "after a restart, too, unless it was invalidated meanwhile."},
 };
 static const struct conf_table disk_table =
     TABLE(disk_options, conf_disk, "the disk tier");

@@ -31,6 +31,9 @@ struct conf_admin {
     const char *token_file;
 };
 
+#define CONF_DISK_MIN (UINT64_C(96) << 20)
+#define CONF_DISK_MAX (UINT64_C(4) << 40)
+
 struct conf_disk {
     const char *path;
     uint64_t size_bytes; /* 0: no disk tier */
@@ -145,6 +148,10 @@ bool conf_reload_check(const struct conf *old, const struct conf *new,
 /* The name of a route of `new` by which what is stored might have to meet more
  * than it had to under `old`, so that it must be revalidated; NULL: none. */
 const char *conf_level_raised(const struct conf *old, const struct conf *new);
+
+/* What the routes promise of what is stored, as a number: another one says that
+ * it may be more. 0: nothing. */
+uint64_t conf_level_print(const struct conf *conf);
 
 /* The manual page of all options, in Markdown. */
 void conf_write_reference(FILE *out);

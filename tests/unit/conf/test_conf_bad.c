@@ -197,6 +197,11 @@ static const struct row values[] = {
     {"{'max_object':'2MiB','memory':'1MiB'}",
      "t.json: max_object: expected at most \"memory\", which is 1MiB, found "
      "2MiB"},
+    {"{'disk':{'size':'1GiB'}}",
+     "t.json: disk.path: expected a folder for the disk tier, whose size is "
+     "1GiB, found nothing"},
+    {"{'disk':{'size':'95MiB','path':'d'}}",
+     "t.json: disk.size: expected 0, or 96MiB at least, found 95MiB"},
 };
 
 static const struct row names[] = {
@@ -590,9 +595,9 @@ static const struct row warnings[] = {
     {ROUTE(",'consistency':'cp','ttl':{'max_stale':'1s'}"),
      "t.json: routes[0].ttl.max_stale: has no effect: \"cp\" serves nothing "
      "stale"},
-    {"{'disk':{'size':'1GiB'},'origins':{'web':{'servers':['http://o']}}}",
-     "t.json: disk.size: this version has no disk tier: objects are kept in "
-     "memory only\n"
+    {"{'disk':{'path':'d'},'origins':{'web':{'servers':['http://o']}}}",
+     "t.json: disk.path: has no effect: without \"size\" there is no disk "
+     "tier\n"
      "t.json: origins.web: no route uses this group\n"
      "t.json: routes: there are none: every request is answered 404"},
     {"{'site':'a','sites':[{'name':'a','redis':'h:1'},{'name':'b'},"
