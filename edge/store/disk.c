@@ -86,16 +86,30 @@ power_of_two(uint64_t least, uint64_t most, uint64_t want)
     return n;
 }
 
-static enum err
-check_options(const struct disk_options *options, uint64_t *segment_size,
-              struct buf *problem)
+static uint64_t
+segment_size_of(const struct disk_options *options)
 {
     uint64_t size = options->segment_size;
 
     if (size == 0)
         size = power_of_two(SEGMENT_LEAST, DISK_SEGMENT_MAX,
                             options->budget / SEGMENTS_WANTED);
-    size -= size % DISK_BLOCK;
+    return size - size % DISK_BLOCK;
+}
+
+size_t
+disk_files(const struct disk_options *options)
+{
+    /* The directory, the lock, the format. */
+    return (size_t)(options->budget / segment_size_of(options)) + 3;
+}
+
+static enum err
+check_options(const struct disk_options *options, uint64_t *segment_size,
+              struct buf *problem)
+{
+    uint64_t size = segment_size_of(options);
+
     *segment_size = size;
     if (size < DISK_SEGMENT_MIN || size > DISK_SEGMENT_MAX) {
         buf_printf(problem, "%s: segments have between %llu and %llu bytes",

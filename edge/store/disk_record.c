@@ -240,3 +240,13 @@ disk_find(struct disk *disk, struct span key, uint64_t variant,
 {
     return disk_find_by(disk, key, wait, is_variant, &variant, record);
 }
+
+bool
+disk_may_have(struct disk *disk, struct span key)
+{
+    struct disk_slot slot;
+
+    TAG_CHECK(disk, DISK_TAG);
+    return disk_index_find(disk->index, hash_bytes(key, disk->super.seed).hi,
+                           &slot, 1) > 0;
+}

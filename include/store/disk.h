@@ -67,6 +67,8 @@ struct disk_options {
  */
 enum err disk_open(const struct disk_options *options, struct disk **disk,
                    struct buf *problem);
+/* How many files a store of these options may have open. */
+size_t disk_files(const struct disk_options *options);
 /* Syncs and seals what is open. No record and no write may be left. */
 void disk_close(struct disk **disk);
 
@@ -132,6 +134,10 @@ enum err disk_find_by(struct disk *disk, struct span key, enum disk_wait wait,
                       void *arg, struct disk_record **record);
 enum err disk_find(struct disk *disk, struct span key, uint64_t variant,
                    enum disk_wait wait, struct disk_record **record);
+
+/* Whether the index has anything for the key: no I/O, and a record of another
+ * key once in 2^64. */
+bool disk_may_have(struct disk *disk, struct span key);
 
 struct disk_record *disk_record_ref(struct disk_record *record);
 void disk_record_unref(struct disk_record **record);

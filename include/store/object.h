@@ -53,6 +53,7 @@ struct object {
 
     _Atomic bool dead;    /* taken out of the index; never goes back */
     _Atomic uint8_t freq; /* hits lately, 0 to 3; written only below 3 */
+    _Atomic bool shelved; /* it is on disk, or on its way there */
 
     /* Local invalidation numbers: read before the origin request was sent;
      * and the last one that the object was checked against, and passed. */
