@@ -30,6 +30,7 @@
 #include "cluster/stream.h"
 #include "conf/conf.h"
 #include "engine/engine.h"
+#include "engine/shelf.h"
 #include "fetch/fetch.h"
 #include "front/front.h"
 #include "report/access.h"
@@ -42,6 +43,7 @@ struct edge {
     struct fetch_pool *fetch;
     struct store *store;
     struct inval *inval;
+    struct shelf *shelf;       /* NULL: there is no disk tier */
     struct bookmark *bookmark; /* and where we were, by that */
     struct position resume;
     struct outbox *outbox;
@@ -118,6 +120,8 @@ reload(struct edge *edge)
     store_resize(edge->store, conf->memory_bytes, conf->max_object_bytes);
     streams_configure(edge->streams, conf);
     raise_floor_for(edge, conf);
+    if (edge->shelf != NULL)
+        shelf_configure(edge->shelf, conf);
     engine_configure(edge->engine, conf);
     if (edge->admin != NULL)
         admin_configure(edge->admin, conf);
@@ -178,7 +182,8 @@ static void
 raise_limits(const struct conf *conf)
 {
     struct rlimit limit;
-    rlim_t want = (rlim_t)conf->limits.max_connections * 2 + 1024;
+    rlim_t want =
+        (rlim_t)conf->limits.max_connections * 2 + 1024 + shelf_files(conf);
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
@@ -190,15 +195,21 @@ raise_limits(const struct conf *conf)
             return;
         LOG(LOG_WARN,
             "at most %llu files can be open, %llu may be needed: raise the "
-            "limit (LimitNOFILE) or lower limits.max_connections",
+            "limit (LimitNOFILE) or lower limits.max_connections or disk.size",
             (unsigned long long)limit.rlim_max, (unsigned long long)want);
     }
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Of the pool that reads from the disk: some for what else it does. libuv
+ * takes it from the environment. */
+#define POOL_THREADS "16"
+
 static void
-set_up_process(void)
+set_up_process(const struct conf *conf)
 {
+    if (conf->disk.size_bytes > 0)
+        setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write that fails says so itself */
     secret_init();
@@ -241,17 +252,38 @@ open_state(struct edge *edge)
     return true;
 }
 
+/* What is on disk knows better where we were than the bookmark: it has the
+ * tables up to there. */
+static bool
+open_shelf(struct edge *edge)
+{
+    struct buf problem = {0};
+
+    if (edge->conf->disk.size_bytes == 0)
+        return true;
+    if (shelf_open(edge->loop, edge->conf, edge->inval, &edge->shelf,
+                   &problem) != ERR_OK)
+        LOG(LOG_ERROR, "the disk tier cannot be used: %s", problem.data);
+    else
+        edge->resume = inval_snapshot(edge->inval)->position;
+    buf_fini(&problem);
+    return edge->shelf != NULL;
+}
+
 static void
 make_cluster(struct edge *edge)
 {
     const struct conf *conf = edge->conf;
-
-    edge->inval = inval_new((size_t)conf->invalidation_memory_bytes);
     struct streams_kept kept = {.outbox = edge->outbox,
                                 .bookmark = edge->bookmark,
                                 .resume = &edge->resume};
 
+    if (edge->shelf != NULL)
+        kept.journal = shelf_journal(edge->shelf);
+
     edge->streams = streams_new(edge->loop, conf, edge->inval, &kept);
+    if (edge->shelf != NULL)
+        shelf_begin(edge->shelf, edge->loop, edge->streams);
     if (conf->secret[0] == '\0')
         return;
     struct auth_options options = {
@@ -306,6 +338,7 @@ make_engine(struct edge *edge)
 {
     struct engine_parts parts = {
         .store = edge->store,
+        .shelf = edge->shelf,
         .inval = edge->inval,
         .streams = edge->streams,
         .peers = edge->peers,
@@ -357,6 +390,9 @@ make(struct edge *edge)
         store_new((size_t)conf->memory_bytes, (size_t)conf->max_object_bytes);
     if (!open_state(edge))
         return false;
+    edge->inval = inval_new((size_t)conf->invalidation_memory_bytes);
+    if (!open_shelf(edge))
+        return false;
     make_cluster(edge);
     if (edge->auth != NULL && conf->peers.enabled)
         make_peers(edge);
@@ -375,6 +411,7 @@ take_apart(struct edge *edge)
     access_log_free(&edge->access_log);
     peers_free(&edge->peers);
     streams_free(&edge->streams);
+    shelf_close(&edge->shelf);
     outbox_close(&edge->outbox);
     bookmark_close(&edge->bookmark);
     auth_free(&edge->auth);
@@ -416,7 +453,7 @@ run(struct edge *edge)
 {
     int status = EXIT_FAILURE;
 
-    set_up_process();
+    set_up_process(edge->conf);
     log_set_name(edge->conf->node);
     raise_limits(edge->conf);
     if (make(edge)) {

@@ -146,6 +146,7 @@ worker_new(struct engine *engine, struct loop *loop, unsigned index)
     if (engine->parts.access_log != NULL)
         worker->lines = access_lines_new(engine->parts.access_log, loop);
     list_init(&worker->fills);
+    list_init(&worker->shelf_jobs);
     worker->news = watcher_new(loop, worker_news, worker);
     worker->use = snapshot_use_new(engine);
     pthread_mutex_lock(&engine->mutex);
@@ -166,6 +167,7 @@ worker_free(struct worker **worker)
     list_remove(&w->link);
     pthread_mutex_unlock(&w->engine->mutex);
     fill_give_up_all(w);
+    tx_shelf_end(w);
     tx_pool_free(w);
     watcher_close(&w->news);
     access_lines_free(&w->lines);

@@ -73,11 +73,12 @@ struct worker {
     struct engine *engine;
     struct loop *loop;
     struct fetch_pool *fetch;
-    struct access_lines *lines; /* of the access log; NULL: none */
-    struct snapshot_use *use;   /* in force here */
-    struct watcher *news;       /* a new snapshot is there */
-    struct list_link link;      /* in the engine */
-    struct list_link fills;     /* that this worker owns */
+    struct access_lines *lines;  /* of the access log; NULL: none */
+    struct snapshot_use *use;    /* in force here */
+    struct watcher *news;        /* a new snapshot is there */
+    struct list_link link;       /* in the engine */
+    struct list_link fills;      /* that this worker owns */
+    struct list_link shelf_jobs; /* what is being read from disk for it */
     size_t fill_count;
     size_t purges;      /* submitted, and not answered yet */
     uint64_t lone;      /* fills of one client alone, so far */

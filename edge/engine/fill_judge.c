@@ -18,6 +18,7 @@
 #include "http/forward.h"
 #include "http/range.h"
 #include "http/vary.h"
+#include "shelf_internal.h"
 #include "store/store.h"
 
 /* Bodies of unknown length up to this are put into one piece when stored. */
@@ -203,12 +204,19 @@ supersede(struct fill *fill)
     if (fill->keeps || !fill->store || !fill->safe || fill->from_peer ||
         !is_news(fill))
         return;
+    struct shelf *shelf = fill->worker->engine->parts.shelf;
+
+    shelf_change_begin(shelf, &fill->stored);
     struct object *old = fill_search_find(fill);
 
     if (old != NULL && old->sent_ns <= fill->sent_ns)
         store_remove(store, old);
     if (fill->base != NULL && fill->base->part != NULL)
         store_remove(store, fill->base);
+    shelf_drop(shelf, &fill->stored);
+    if (fill->stored.text.ptr != fill->plain.text.ptr)
+        shelf_drop_other(shelf, &fill->plain);
+    shelf_change_end(shelf, &fill->stored);
 }
 
 static void
@@ -420,12 +428,20 @@ put_in(struct fill *fill, struct object_spec *spec)
 
     spec->body = body;
     struct object *object = object_new(spec);
+    struct engine_parts *parts = &fill->worker->engine->parts;
     size_t reserved = fill->reserved;
 
     fill->reserved = 0;
     fill->kept = object_ref(object);
-    if (store_insert(fill->worker->engine->parts.store, &object, reserved) &&
-        spec->part != NULL)
+    shelf_change_begin(parts->shelf, spec->key);
+    bool stored = store_insert(parts->store, &object, reserved);
+
+    if (stored)
+        shelf_stored(parts->shelf, fill->kept);
+    else
+        shelf_drop(parts->shelf, spec->key);
+    shelf_change_end(parts->shelf, spec->key);
+    if (stored && spec->part != NULL)
         fill_assemble(fill, fill->kept);
     blob_unref(&body);
 }

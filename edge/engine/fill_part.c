@@ -13,6 +13,7 @@
 #include "fill_internal.h"
 #include "http/conditional.h"
 #include "http/update.h"
+#include "shelf_internal.h"
 #include "store/store.h"
 
 /* A whole is made of stored parts, on the worker, up to this. */
@@ -287,9 +288,17 @@ put_together(struct fill *fill, const struct puzzle *puzzle)
     };
 
     if (body != NULL && puzzle->tags.count <= FILL_TAGS_MAX) {
+        struct engine_parts *parts = &fill->worker->engine->parts;
         struct object *whole = object_new(&spec);
+        struct object *stored = object_ref(whole);
 
-        store_insert(fill->worker->engine->parts.store, &whole, 0);
+        shelf_change_begin(parts->shelf, spec.key);
+        if (store_insert(parts->store, &stored, 0))
+            shelf_stored(parts->shelf, whole);
+        else
+            shelf_drop(parts->shelf, spec.key);
+        shelf_change_end(parts->shelf, spec.key);
+        object_unref(&whole);
     }
     vary_free(&vary);
     blob_unref(&body);

@@ -6,6 +6,7 @@
 #include "cluster/inval.h"
 #include "fill_internal.h"
 #include "http/update.h"
+#include "shelf_internal.h"
 #include "store/store.h"
 
 /* What of the fields may be kept and shown to anyone. */
@@ -56,11 +57,39 @@ updated_object(struct fill *fill, struct object *base,
     return object;
 }
 
+/* Puts the updated object in the place of the old one: in memory, and on disk.
+ * The caller's reference is consumed. */
+static void
+replace(struct fill *fill, struct object *old, struct object *object)
+{
+    struct engine_parts *parts = &fill->worker->engine->parts;
+    struct object *stored = object_ref(object);
+
+    shelf_change_begin(parts->shelf, &object->key);
+    if (store_replace(parts->store, old, &stored))
+        shelf_updated(parts->shelf, old, object);
+    else
+        shelf_drop(parts->shelf, &object->key);
+    shelf_change_end(parts->shelf, &object->key);
+    object_unref(&object);
+}
+
+/* Out with it, everywhere: it is no answer any more. */
+static void
+take_out(struct fill *fill, struct object *object)
+{
+    struct engine_parts *parts = &fill->worker->engine->parts;
+
+    shelf_change_begin(parts->shelf, &object->key);
+    store_remove(parts->store, object);
+    shelf_drop(parts->shelf, &object->key);
+    shelf_change_end(parts->shelf, &object->key);
+}
+
 static void
 accept_not_modified(struct fill *fill, const struct fields *stored_now,
                     const struct caching *caching)
 {
-    struct store *store = fill->worker->engine->parts.store;
     struct object *object =
         updated_object(fill, fill->base, stored_now, caching);
 
@@ -72,11 +101,11 @@ accept_not_modified(struct fill *fill, const struct fields *stored_now,
     bool moved = fill_search_moved(fill, fill->base);
 
     if (caching->storable && !moved) {
-        store_replace(store, fill->base, &object);
+        replace(fill, fill->base, object);
     } else {
         /* Out with the old one, unless only this request forbids storing. */
         if (fill->is_private || moved)
-            store_remove(store, fill->base);
+            take_out(fill, fill->base);
         object_unref(&object);
     }
     fill_publish(fill, FILL_UPDATED);
@@ -158,7 +187,6 @@ static void
 freshen(struct fill *fill, struct object *stored,
         const struct fields *from_head)
 {
-    struct store *store = fill->worker->engine->parts.store;
     struct fields none = {0};
     struct fields updated = {0};
     struct caching caching;
@@ -172,12 +200,12 @@ freshen(struct fill *fill, struct object *stored,
         struct object *object =
             updated_object(fill, stored, &updated, &caching);
 
-        store_replace(store, stored, &object);
+        replace(fill, stored, object);
     } else {
         /* Out with it, unless only this request forbids storing. */
         caching_of_get(fill, &updated, &none, &caching);
         if (!caching.storable || refused)
-            store_remove(store, stored);
+            take_out(fill, stored);
     }
     fields_fini(&updated);
 }
@@ -212,7 +240,7 @@ outdate(struct fill *fill, struct object *stored)
 
     struct object *object = object_new(&spec);
 
-    store_replace(fill->worker->engine->parts.store, stored, &object);
+    replace(fill, stored, object);
 }
 
 void

@@ -91,6 +91,8 @@ tx_decide(struct tx *tx)
 {
     tx_level_look(tx);
     tx_find(tx);
+    if (tx_shelf(tx))
+        return;
     tx->plan = plan_decide(&tx->ask, &tx->policy->plan, &tx->found, &tx->tried);
     switch (tx->plan.verdict) {
     case PLAN_HIT_STALE:
@@ -244,6 +246,7 @@ tx_wake(void *arg)
     case TX_WAITS_PURGE:
     case TX_WAITS_SESSION:
     case TX_WAITS_INTENT:
+    case TX_WAITS_SHELF:
         break;
     }
 }
@@ -656,6 +659,7 @@ tx_end(struct tx **tx, const struct tx_end *end)
     blob_reader_free(&t->reader);
     tx_drop_fill(t);
     tx_drop_object(t);
+    tx_shelf_forget(t);
     watcher_close(&t->watcher);
     snapshot_use_unref(&t->use);
     tx_free(t);

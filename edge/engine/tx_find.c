@@ -3,6 +3,7 @@
 #include "base/counter.h"
 #include "cluster/inval.h"
 #include "crowd_internal.h"
+#include "shelf_internal.h"
 #include "store/store.h"
 #include "tx_internal.h"
 
@@ -98,9 +99,15 @@ tx_find(struct tx *tx)
         object = find_by_language(tx);
     if (object == NULL)
         object = tx_part_find(tx);
+    /* There was no room for it in the store. */
+    if (object == NULL)
+        object = tx->shelf.object;
     if (object != NULL) {
         tx->object = object;
         judge_object(tx, object);
+        if (tx->found.freshness == FRESHNESS_FRESH &&
+            tx->found.validity == VALIDITY_VALID)
+            shelf_hit(engine->parts.shelf, object);
         if (tx->found.validity == VALIDITY_HARD && store_remove(store, object))
             counter_add(COUNTER_STORE_PURGE, 1);
         /* What cannot be shared is not waited for. */

@@ -94,7 +94,8 @@ struct tx {
         TX_WAITS_RESUME,  /* for the rest of a body, from the origin */
         TX_WAITS_PURGE,   /* for an invalidation */
         TX_WAITS_SESSION, /* for our position to cover the session's */
-        TX_WAITS_INTENT   /* for an intent to be on the disk */
+        TX_WAITS_INTENT,  /* for an intent to be on the disk */
+        TX_WAITS_SHELF    /* for a record to be read from the disk */
     } waits;
 
     struct tx_preface *preface; /* goes out before the body; NULL: nothing */
@@ -105,6 +106,15 @@ struct tx {
     uint64_t body_pos;        /* of the next byte, in the whole body */
     uint64_t body_left; /* of what is to be sent; UINT64_MAX: to the end */
     enum err broken;    /* why the body cannot be finished */
+
+    struct {                   /* see tx_shelf.c */
+        struct list_link link; /* while it waits */
+        unsigned stage;        /* which key comes next; 2: none */
+        unsigned follows;      /* waits for what others read */
+        uint64_t serial;       /* of what was found; 0: nothing */
+        struct object *object; /* that, if the store has no room for it; a
+                                * reference */
+    } shelf;
 
     struct tx_purge_wait *purging;
     struct tx_intending *intending; /* an intent is being written */
@@ -141,6 +151,13 @@ void tx_pool_free(struct worker *worker);
 void tx_decide(struct tx *tx);
 /* What is stored for the request, into tx->object and tx->found. */
 void tx_find(struct tx *tx);
+/* Nothing was found in memory: looks on disk, and finds anew. True: it waits,
+ * and tx_decide comes later. */
+bool tx_shelf(struct tx *tx);
+/* At the end of a transaction. */
+void tx_shelf_forget(struct tx *tx);
+/* When a worker goes: what is being read for it. */
+void tx_shelf_end(struct worker *worker);
 /* How it stands with the invalidations, as of now. */
 enum validity tx_validity(struct tx *tx, struct object *object);
 /* Keeps a borrowed object beyond this turn of the loop. */

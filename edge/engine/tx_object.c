@@ -163,7 +163,7 @@ identity_of(const struct answer *a)
 
     if (tx->plan.verdict != PLAN_HIT || tx->ask.source != PLAN_CLIENT ||
         conditional_present(fields) || fields_has(fields, SPAN("Range")) ||
-        tx->session != NULL)
+        tx->session != NULL || tx->shelf.serial != 0)
         return (struct tx_identity){0};
     unsigned confirmed = tx->ask.leased ? tx_level_confirmed_s(tx) & 15 : 0;
 

@@ -133,6 +133,8 @@ tx_status_of_object(struct tx *tx, const struct object *object, uint64_t age_s)
     } else if (tx->plan.verdict == PLAN_HIT_STALE) {
         note(tx, why_stale(tx));
     }
+    if (tx->shelf.serial == object->serial)
+        note(tx, "disk");
     status.detail = said(tx);
     return status;
 }

@@ -37,6 +37,14 @@ C(STORE_INSERT, "atlas_store_inserted_total", "", "Objects stored.")           \
 C(STORE_EVICT, "atlas_store_evicted_total", "", "Objects evicted for room.")   \
 C(STORE_PURGE, "atlas_store_purged_total", "", "Objects dropped because an invalidation matched.") \
 C(STORE_REFUSE, "atlas_store_refused_total", "", "Objects not stored because they are too large.") \
+C(DISK_HIT, "atlas_disk_lookups_total", "result=\"hit\"", "Looks at the disk tier, by what was found.") \
+C(DISK_MISS, "atlas_disk_lookups_total", "result=\"miss\"", "")               \
+C(DISK_INVALID, "atlas_disk_lookups_total", "result=\"invalid\"", "")         \
+C(DISK_ERROR, "atlas_disk_lookups_total", "result=\"error\"", "")             \
+C(DISK_WRITTEN, "atlas_disk_objects_total", "result=\"written\"", "Objects for the disk tier, by what became of them.") \
+C(DISK_SKIPPED, "atlas_disk_objects_total", "result=\"outdated\"", "")        \
+C(DISK_LATE, "atlas_disk_objects_total", "result=\"no-time\"", "")            \
+C(DISK_FAILED, "atlas_disk_objects_total", "result=\"failed\"", "")           \
 C(INVAL_APPLIED, "atlas_invalidations_applied_total", "", "Invalidations applied, of every site.") \
 C(INVAL_PUBLISHED, "atlas_invalidations_published_total", "", "Invalidations published here.") \
 C(INVAL_AGAIN, "atlas_invalidations_again_total", "", "Invalidations that a stream's history lacked after a failover or a restart, published again.") \

@@ -26,6 +26,7 @@ struct inval;
 struct key;
 struct loop;
 struct peers;
+struct shelf;
 struct store;
 struct streams;
 struct worker;
@@ -36,6 +37,7 @@ struct origin_status;
  * alone. */
 struct engine_parts {
     struct store *store;
+    struct shelf *shelf; /* NULL: nothing is kept on disk */
     struct inval *inval;
     struct streams *streams;
     struct peers *peers;
