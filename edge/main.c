@@ -357,6 +357,7 @@ make_listeners(struct edge *edge)
         .loop = edge->loop,
         .engine = edge->engine,
         .store = edge->store,
+        .shelf = edge->shelf,
         .inval = edge->inval,
         .streams = edge->streams,
         .peers = edge->peers,

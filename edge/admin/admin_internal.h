@@ -42,6 +42,8 @@ bool admin_next_parameter(struct span *query, struct buf *name,
 
 /* Prometheus: all counters and gauges. */
 void admin_metrics(const struct admin *admin, struct buf *out);
+/* The disk tier's part of it. */
+void admin_disk_metrics(const struct admin *admin, struct buf *out);
 /* The node as JSON. */
 void admin_overview(const struct admin *admin, struct buf *out);
 /* False, with a text for people in `out`: then the status is 400. */

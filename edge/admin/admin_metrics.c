@@ -246,6 +246,7 @@ admin_metrics(const struct admin *admin, struct buf *out)
     metrics_counters(out);
     add_node(admin, out);
     add_store(admin, out);
+    admin_disk_metrics(admin, out);
     add_invalidations(admin, out);
     add_streams(admin, out);
     add_peers(admin, out);

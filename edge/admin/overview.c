@@ -13,6 +13,7 @@
 #include "cluster/stream.h"
 #include "conf/conf.h"
 #include "engine/engine.h"
+#include "engine/shelf.h"
 #include "fetch/origin.h"
 #include "store/store.h"
 #include "version.h"
@@ -170,6 +171,31 @@ store_json(struct store *store)
 }
 
 static json_t *
+disk_json(struct shelf *shelf)
+{
+    struct shelf_status s;
+    json_t *o = json_object();
+
+    shelf_status(shelf, &s);
+    put_u64(o, "bytes", s.disk.bytes);
+    put_u64(o, "budget", s.disk.budget);
+    put_u64(o, "objects", s.disk.records);
+    put_u64(o, "segments", s.disk.segments);
+    put_u64(o, "index_bytes", s.disk.index_bytes);
+    put_u64(o, "written_bytes", s.disk.written);
+    put_u64(o, "evictions", s.disk.evicted);
+    put_u64(o, "reinserted", s.disk.reinserted);
+    put_u64(o, "damaged", s.disk.bad_checksums + s.disk.incomplete);
+    put_u64(o, "errors", s.disk.io_errors);
+    put_u64(o, "no_space", s.disk.no_space);
+    put_u64(o, "waiting", s.waiting);
+    put_u64(o, "waiting_bytes", s.waiting_bytes);
+    put_bool(o, "answers", s.answers);
+    put_bool(o, "writes", !s.disk.read_only && s.journal);
+    return o;
+}
+
+static json_t *
 invalidations_json(struct inval *inval)
 {
     json_t *o = json_object();
@@ -237,6 +263,8 @@ admin_overview(const struct admin *admin, struct buf *out)
         peers_each(admin->parts.peers, add_peer, peers);
     put(o, "peers", peers);
     put(o, "store", store_json(admin->parts.store));
+    if (admin->parts.shelf != NULL)
+        put(o, "disk", disk_json(admin->parts.shelf));
     put(o, "invalidations", invalidations_json(admin->parts.inval));
     engine_each_origin(admin->parts.engine, add_origin, origins);
     put(o, "origins", origins);

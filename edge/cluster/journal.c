@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "cluster/inval_restore.h"
 #include "journal_files_internal.h"
 #include "journal_internal.h"
 

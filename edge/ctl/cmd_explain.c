@@ -125,12 +125,30 @@ print_stored(const json_t *object)
 }
 
 static void
+print_disk(const json_t *answer)
+{
+    const char *disk = call_text(answer, "disk");
+
+    if (call_true(answer, "from_disk"))
+        puts("         it is on disk, and not in memory");
+    else if (strcmp(disk, "object") == 0)
+        puts("         it is on disk, too");
+    else if (strcmp(disk, "unread") == 0)
+        puts("         something is on disk; its pages are not in memory, and "
+             "nobody has looked");
+    else if (strcmp(disk, "invalid") == 0)
+        puts("         what is on disk was purged, or is of a past that is not "
+             "known");
+}
+
+static void
 print_object(const json_t *answer)
 {
     const json_t *object = json_object_get(answer, "object");
 
     if (json_is_object(object)) {
         print_stored(object);
+        print_disk(answer);
         return;
     }
     if (!json_is_object(json_object_get(answer, "route")))
@@ -143,6 +161,7 @@ print_object(const json_t *answer)
         puts("         its answers turned out not to be shareable lately");
     if (call_true(answer, "fill_running"))
         puts("         it is being fetched now");
+    print_disk(answer);
 }
 
 static const char *

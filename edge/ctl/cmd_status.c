@@ -95,6 +95,26 @@ print_store(const json_t *s)
            call_number(inval, "sequence"), call_number(inval, "floor"));
 }
 
+static void
+print_disk(const json_t *s)
+{
+    const json_t *disk = json_object_get(s, "disk");
+    char used[TEXT];
+    char budget[TEXT];
+
+    if (!json_is_object(disk))
+        return;
+    printf("disk           %lld objects, %s of %s; %lld evicted, %lld damaged; "
+           "%lld wait to be written%s%s\n",
+           call_number(disk, "objects"),
+           bytes_text(used, call_number(disk, "bytes")),
+           bytes_text(budget, call_number(disk, "budget")),
+           call_number(disk, "evictions"), call_number(disk, "damaged"),
+           call_number(disk, "waiting"),
+           call_true(disk, "answers") ? "" : "; waits for the streams",
+           call_true(disk, "writes") ? "" : "; IS ONLY READ (see the log)");
+}
+
 /* ---- tables ---- */
 
 static void
@@ -249,6 +269,7 @@ cmd_status(const struct ctl *ctl)
         print_node(call.json);
         print_requests(call.json);
         print_store(call.json);
+        print_disk(call.json);
         print_streams(call.json);
         print_peers(call.json);
         print_origins(call.json);

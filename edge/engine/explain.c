@@ -14,6 +14,7 @@
 #include "http/cache_control.h"
 #include "http/conditional.h"
 #include "http/target.h"
+#include "shelf_internal.h"
 #include "store/store.h"
 
 #define PEERS_SHOWN 8
@@ -31,6 +32,8 @@ struct explaining {
     struct cache_control cc;
     uint64_t now_ns;
     struct object *object; /* borrowed: good until the loop waits */
+    enum shelf_answer disk;
+    struct object *on_disk; /* a reference; or NULL */
     bool other_variants;
     struct plan_request request;
     struct plan_found found;
@@ -52,6 +55,12 @@ find_object(struct explaining *e)
     struct object *object = search_find(e->engine, &e->key, &e->plain,
                                         e->ask->fields, &e->other_variants);
 
+    if (e->engine->parts.shelf != NULL)
+        e->disk = shelf_look(e->engine->parts.shelf, &e->key, e->ask->fields,
+                             &e->on_disk);
+    /* It is what is read when nothing is in memory. */
+    if (object == NULL)
+        object = e->on_disk;
     e->object = object;
     if (object == NULL) {
         found->uncacheable =
@@ -284,6 +293,21 @@ add_object(const struct explaining *e, struct buf *out)
 }
 
 static void
+add_disk(const struct explaining *e, struct buf *out)
+{
+    static const char *const names[] = {[SHELF_NOTHING] = "nothing",
+                                        [SHELF_UNREAD] = "unread",
+                                        [SHELF_INVALID] = "invalid",
+                                        [SHELF_HAS] = "object"};
+
+    if (e->engine->parts.shelf == NULL)
+        return;
+    buf_add_char(out, ',');
+    add_text(out, "disk", span_of(names[e->disk]));
+    add_bool(out, "from_disk", e->object != NULL && e->object == e->on_disk);
+}
+
+static void
 add_invalidations(const struct explaining *e, struct buf *out)
 {
     struct inval *inval = e->engine->parts.inval;
@@ -363,9 +387,11 @@ explain(struct explaining *e, struct buf *out)
     add_route(e, out);
     add_key(e, out);
     add_object(e, out);
+    add_disk(e, out);
     add_invalidations(e, out);
     add_plan(e, out);
     buf_add_char(out, '}');
+    object_unref(&e->on_disk);
     buf_fini(&e->key_text);
     buf_fini(&e->search_text);
 }

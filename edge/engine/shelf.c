@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "cluster/inval_restore.h"
 #include "cluster/stream.h"
 #include "conf/conf.h"
 #include "shelf_internal.h"

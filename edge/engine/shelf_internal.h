@@ -126,6 +126,12 @@ void shelf_found_fini(struct shelf_found *found);
  * The caller has the reference; it is in no store. */
 struct object *shelf_object(struct shelf *shelf, const struct key *key,
                             const struct shelf_found *found);
+/* For explain: what there is, where it can be told without waiting. With
+ * SHELF_HAS a reference comes. Nothing is counted, nothing goes. */
+enum shelf_answer { SHELF_NOTHING, SHELF_UNREAD, SHELF_INVALID, SHELF_HAS };
+enum shelf_answer shelf_look(struct shelf *shelf, const struct key *key,
+                             const struct fields *request,
+                             struct object **object);
 /* Whether there may be anything: no I/O. */
 bool shelf_may_have(struct shelf *shelf, const struct key *key);
 

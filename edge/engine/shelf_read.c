@@ -10,12 +10,13 @@
 #include "shelf_internal.h"
 
 #define CHUNK ((size_t)256 * 1024)
+#define LOOK_MAX ((uint64_t)1024 * 1024)
 
 bool
 shelf_may_have(struct shelf *shelf, const struct key *key)
 {
     return atomic_load_explicit(&shelf->answers, memory_order_relaxed) &&
-           disk_may_have(shelf->disk, key->text);
+           disk_may_have(shelf->disk, key->text, DISK_VARIANTS_ALL);
 }
 
 /* ---- finding ---- */
@@ -181,30 +182,61 @@ make_object(struct shelf *shelf, const struct key *key,
     return object;
 }
 
+/* *variant: whose record it is. */
+static struct object *
+object_of(struct shelf *shelf, const struct key *key,
+          const struct shelf_found *found, uint64_t *variant)
+{
+    struct tag_set tags = {0};
+    struct shelf_meta meta;
+
+    *variant = DISK_VARIANTS_ALL;
+    if (!shelf_meta_parse(buf_span(&found->meta), &meta))
+        return NULL;
+    *variant = shelf_variant(meta.vary, meta.vary_count);
+    tags_of(&meta, key, &tags);
+    struct inval_subject subject = {.host = key->host,
+                                    .path = key->path_query,
+                                    .tags = tags.list,
+                                    .tag_count = tags.count};
+    struct object *object = make_object(shelf, key, &meta, found, &subject);
+
+    tag_set_fini(&tags);
+    shelf_meta_fini(&meta);
+    return object;
+}
+
 struct object *
 shelf_object(struct shelf *shelf, const struct key *key,
              const struct shelf_found *found)
 {
-    struct object *object = NULL;
-    struct tag_set tags = {0};
-    struct shelf_meta meta;
+    uint64_t variant;
+    struct object *object = object_of(shelf, key, found, &variant);
 
-    if (shelf_meta_parse(buf_span(&found->meta), &meta)) {
-        tags_of(&meta, key, &tags);
-        struct inval_subject subject = {.host = key->host,
-                                        .path = key->path_query,
-                                        .tags = tags.list,
-                                        .tag_count = tags.count};
-
-        object = make_object(shelf, key, &meta, found, &subject);
-        tag_set_fini(&tags);
-        if (object == NULL)
-            disk_remove(shelf->disk, key->text,
-                        shelf_variant(meta.vary, meta.vary_count), false);
-        shelf_meta_fini(&meta);
-    } else {
-        disk_remove(shelf->disk, key->text, DISK_VARIANTS_ALL, false);
-    }
     counter_add(object != NULL ? COUNTER_DISK_HIT : COUNTER_DISK_INVALID, 1);
+    /* Not lastingly: the number that makes it invalid outlives a restart. */
+    if (object == NULL)
+        disk_remove(shelf->disk, key->text, variant, false);
     return object;
+}
+
+enum shelf_answer
+shelf_look(struct shelf *shelf, const struct key *key,
+           const struct fields *request, struct object **object)
+{
+    struct shelf_found found;
+    uint64_t variant;
+
+    *object = NULL;
+    if (!disk_may_have(shelf->disk, key->text, DISK_VARIANTS_ALL))
+        return SHELF_NOTHING;
+    enum err err = shelf_read(shelf, key, request, DISK_NOW, LOOK_MAX, &found);
+
+    if (err == ERR_AGAIN)
+        return SHELF_UNREAD;
+    if (err != ERR_OK)
+        return SHELF_NOTHING;
+    *object = object_of(shelf, key, &found, &variant);
+    shelf_found_fini(&found);
+    return *object != NULL ? SHELF_HAS : SHELF_INVALID;
 }

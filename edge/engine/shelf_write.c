@@ -18,7 +18,8 @@
 
 struct item {
     struct list_link link;
-    struct object *object; /* to be written; NULL: the key is to be dropped */
+    struct object *object; /* to be written; NULL: to be dropped */
+    uint64_t variant;      /* or DISK_VARIANTS_ALL */
     size_t bytes;
     struct key key; /* with a text of its own */
     char *text;
@@ -86,18 +87,49 @@ enqueue(struct shelf *shelf, struct item *item)
 /* What may be of the key on disk, or on its way there, but the caller's own
  * change. */
 static bool
-may_be_there(struct shelf *shelf, const struct key *key)
+may_be_there(struct shelf *shelf, const struct key *key, uint64_t variant)
 {
-    return disk_may_have(shelf->disk, key->text) ||
+    return disk_may_have(shelf->disk, key->text, variant) ||
            atomic_load(&shelf_bucket(shelf, key)->pending) > 1;
+}
+
+static void
+drop(struct shelf *shelf, const struct key *key, uint64_t variant)
+{
+    if (!may_be_there(shelf, key, variant))
+        return;
+    struct item *item = item_new(shelf, key);
+
+    item->variant = variant;
+    enqueue(shelf, item);
 }
 
 void
 shelf_drop(struct shelf *shelf, const struct key *key)
 {
-    if (shelf == NULL || !may_be_there(shelf, key))
-        return;
-    enqueue(shelf, item_new(shelf, key));
+    if (shelf != NULL)
+        drop(shelf, key, DISK_VARIANTS_ALL);
+}
+
+/* What selects it, as pairs; how many. */
+static size_t
+vary_of(const struct object *object, struct field vary[VARY_NAMES_MAX])
+{
+    size_t count = 0;
+    size_t at = 0;
+
+    while (object->vary != NULL && count < VARY_NAMES_MAX &&
+           vary_next(object->vary, &at, &vary[count].name, &vary[count].value))
+        count++;
+    return count;
+}
+
+static void
+drop_variant(struct shelf *shelf, const struct object *object)
+{
+    struct field vary[VARY_NAMES_MAX];
+
+    drop(shelf, &object->key, shelf_variant(vary, vary_of(object, vary)));
 }
 
 void
@@ -143,7 +175,7 @@ shelf_stored(struct shelf *shelf, struct object *object)
         return;
     if (!disk_admit(shelf->disk, object->key.text, object->length, false) ||
         !put(shelf, object))
-        shelf_drop(shelf, &object->key);
+        drop_variant(shelf, object);
 }
 
 /* ---- updates ---- */
@@ -156,29 +188,32 @@ is_time(struct span name)
            span_eq_nocase(name, SPAN("Age"));
 }
 
-static const struct field *
-next_field(const struct fields *fields, size_t *at)
+/* Of those that are no times: how many there are like it. */
+static size_t
+count_like(const struct fields *fields, const struct field *like)
 {
-    while (*at < fields->count && is_time(fields->list[*at].name))
-        ++*at;
-    return *at < fields->count ? &fields->list[(*at)++] : NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct field *field = &fields->list[i];
+
+        if (span_eq_nocase(field->name, like->name) &&
+            span_eq(field->value, like->value))
+            count++;
+    }
+    return count;
 }
 
+/* All of `a` is in `b`, as often; in another order, perhaps. */
 static bool
-same_fields(const struct fields *a, const struct fields *b)
+all_in(const struct fields *a, const struct fields *b)
 {
-    size_t i = 0;
-    size_t j = 0;
-
-    for (;;) {
-        const struct field *x = next_field(a, &i);
-        const struct field *y = next_field(b, &j);
-
-        if (x == NULL || y == NULL)
-            return x == y;
-        if (!span_eq(x->name, y->name) || !span_eq(x->value, y->value))
+    for (size_t i = 0; i < a->count; i++) {
+        if (!is_time(a->list[i].name) &&
+            count_like(a, &a->list[i]) > count_like(b, &a->list[i]))
             return false;
     }
+    return true;
 }
 
 static bool
@@ -204,7 +239,8 @@ still_right(const struct object *old, const struct object *object)
             memcmp(old->tags, object->tags,
                    old->tag_count * sizeof(*old->tags)) == 0) &&
            same_vary(old->vary, object->vary) &&
-           same_fields(pack_fields(old->fields), pack_fields(object->fields));
+           all_in(pack_fields(old->fields), pack_fields(object->fields)) &&
+           all_in(pack_fields(object->fields), pack_fields(old->fields));
 }
 
 void
@@ -217,7 +253,10 @@ shelf_updated(struct shelf *shelf, struct object *old, struct object *object)
     if (was && still_right(old, object))
         atomic_store(&object->shelved, true);
     else if (!was || !put(shelf, object))
-        shelf_drop(shelf, &object->key);
+        drop_variant(shelf, object);
+    /* It may be another variant by now. */
+    if (!same_vary(old->vary, object->vary))
+        drop_variant(shelf, old);
 }
 
 /* ---- writing ---- */
@@ -281,8 +320,6 @@ static void
 meta_of(struct shelf *shelf, const struct object *object,
         struct shelf_meta *meta)
 {
-    size_t at = 0;
-
     meta->journal = journal_id(shelf->journal);
     shelf_clock(shelf, &meta->written);
     meta->sent_ns = object->sent_ns;
@@ -292,10 +329,7 @@ meta_of(struct shelf *shelf, const struct object *object,
     meta->fields = *pack_fields(object->fields);
     if (object->tag_fields != NULL)
         meta->tag_fields = *pack_fields(object->tag_fields);
-    while (object->vary != NULL && meta->vary_count < VARY_NAMES_MAX &&
-           vary_next(object->vary, &at, &meta->vary[meta->vary_count].name,
-                     &meta->vary[meta->vary_count].value))
-        meta->vary_count++;
+    meta->vary_count = vary_of(object, meta->vary);
 }
 
 static enum err
@@ -366,7 +400,7 @@ write_object(struct shelf *shelf, struct object *object)
                                          : COUNTER_DISK_FAILED,
                     1);
         /* What is there is older. */
-        if (disk_may_have(shelf->disk, object->key.text))
+        if (disk_may_have(shelf->disk, object->key.text, variant))
             disk_remove(shelf->disk, object->key.text, variant, true);
     }
     buf_fini(&position);
@@ -378,8 +412,8 @@ do_item(struct shelf *shelf, struct item *item)
 {
     if (item->object != NULL)
         write_object(shelf, item->object);
-    else if (disk_may_have(shelf->disk, item->key.text))
-        disk_remove(shelf->disk, item->key.text, DISK_VARIANTS_ALL, true);
+    else if (disk_may_have(shelf->disk, item->key.text, item->variant))
+        disk_remove(shelf->disk, item->key.text, item->variant, true);
 }
 
 /* ---- the thread ---- */

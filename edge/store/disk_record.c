@@ -242,11 +242,13 @@ disk_find(struct disk *disk, struct span key, uint64_t variant,
 }
 
 bool
-disk_may_have(struct disk *disk, struct span key)
+disk_may_have(struct disk *disk, struct span key, uint64_t variant)
 {
+    uint64_t print = hash_bytes(key, disk->super.seed).hi;
     struct disk_slot slot;
 
     TAG_CHECK(disk, DISK_TAG);
-    return disk_index_find(disk->index, hash_bytes(key, disk->super.seed).hi,
-                           &slot, 1) > 0;
+    return variant == DISK_VARIANTS_ALL
+               ? disk_index_find(disk->index, print, &slot, 1) > 0
+               : disk_index_get(disk->index, print, (uint32_t)variant, &slot);
 }

@@ -24,14 +24,16 @@ struct engine;
 struct inval;
 struct loop;
 struct peers;
+struct shelf;
 struct store;
 struct streams;
 
-/* Borrowed. `peers` may be NULL. */
+/* Borrowed. `peers` and `shelf` may be NULL. */
 struct admin_parts {
     struct loop *loop;
     struct engine *engine;
     struct store *store;
+    struct shelf *shelf;
     struct inval *inval;
     struct streams *streams;
     struct peers *peers;

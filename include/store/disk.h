@@ -135,9 +135,9 @@ enum err disk_find_by(struct disk *disk, struct span key, enum disk_wait wait,
 enum err disk_find(struct disk *disk, struct span key, uint64_t variant,
                    enum disk_wait wait, struct disk_record **record);
 
-/* Whether the index has anything for the key: no I/O, and a record of another
- * key once in 2^64. */
-bool disk_may_have(struct disk *disk, struct span key);
+/* Whether the index has anything for the key and variant: no I/O, and it may
+ * be another key's once in 2^64. */
+bool disk_may_have(struct disk *disk, struct span key, uint64_t variant);
 
 struct disk_record *disk_record_ref(struct disk_record *record);
 void disk_record_unref(struct disk_record **record);

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "cluster/inval_restore.h"
 #include "cluster/journal.h"
 #include "cluster/journal_internal.h"
 #include "cluster/line_internal.h"

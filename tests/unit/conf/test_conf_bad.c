@@ -197,11 +197,6 @@ static const struct row values[] = {
     {"{'max_object':'2MiB','memory':'1MiB'}",
      "t.json: max_object: expected at most \"memory\", which is 1MiB, found "
      "2MiB"},
-    {"{'disk':{'size':'1GiB'}}",
-     "t.json: disk.path: expected a folder for the disk tier, whose size is "
-     "1GiB, found nothing"},
-    {"{'disk':{'size':'95MiB','path':'d'}}",
-     "t.json: disk.size: expected 0, or 96MiB at least, found 95MiB"},
 };
 
 static const struct row names[] = {
