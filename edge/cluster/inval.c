@@ -369,7 +369,8 @@ apply(struct inval *inval, const struct inval_entry *entry, enum owner owner,
     if (inval->paths && within_path(entry))
         where->keys[where->count++] = apply_path(inval, entry, owner);
     atomic_store_explicit(&inval->newest, inval->next, memory_order_release);
-    counter_add(COUNTER_INVAL_APPLIED, 1);
+    if (!inval->redoing)
+        counter_add(COUNTER_INVAL_APPLIED, 1);
 }
 
 static void
@@ -461,7 +462,7 @@ inval_raise_floor(struct inval *inval, enum floor_reason reason)
     inval->next++;
     inval->changed = true;
     atomic_store_explicit(&inval->floor, inval->next, memory_order_release);
-    if (counters[reason] != COUNTER_COUNT)
+    if (counters[reason] != COUNTER_COUNT && !inval->redoing)
         counter_add(counters[reason], 1);
     inval_tell(inval, &(struct inval_event){.what = INVAL_EVENT_FLOOR,
                                             .number = inval->next,

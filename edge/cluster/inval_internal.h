@@ -103,6 +103,7 @@ struct inval {
     uint64_t next;        /* the last number given */
     bool changed;         /* since the last publish */
     bool paths;           /* those of URLs are kept as well */
+    bool redoing;         /* what was counted before */
     inval_event_fn event; /* hears of what is done; NULL: nobody */
     void *event_arg;
     uint64_t told_ns; /* when the log last had an overflow; 0: never */

@@ -35,11 +35,9 @@ redo_entry(struct inval *inval, const struct inval_event *event)
     return true;
 }
 
-bool
-inval_redo(struct inval *inval, const struct inval_event *event)
+static bool
+redo(struct inval *inval, const struct inval_event *event)
 {
-    TAG_CHECK(inval, INVAL_TAG_VALUE);
-    CHECK(inval->event == NULL);
     if (event->what == INVAL_EVENT_SITE) {
         size_t site = inval_site(inval, event->site);
 
@@ -54,6 +52,18 @@ inval_redo(struct inval *inval, const struct inval_event *event)
         return redo_entry(inval, event);
     inval_raise_floor(inval, event->reason);
     return true;
+}
+
+bool
+inval_redo(struct inval *inval, const struct inval_event *event)
+{
+    TAG_CHECK(inval, INVAL_TAG_VALUE);
+    CHECK(inval->event == NULL);
+    inval->redoing = true;
+    bool done = redo(inval, event);
+
+    inval->redoing = false;
+    return done;
 }
 
 void

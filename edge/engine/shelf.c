@@ -90,6 +90,16 @@ open_log(struct shelf *shelf, const struct conf *conf, struct buf *problem)
     return err;
 }
 
+/* What is done again is done as it was: before the journal is read. */
+static void
+keep_paths(struct inval *inval, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->route_count; i++) {
+        if (conf->routes[i].key.no_vary_search)
+            inval_keep_paths(inval);
+    }
+}
+
 /* A site that has no stream any more is none that others must cover. */
 static void
 leave_sites(struct inval *inval, const struct conf *conf)
@@ -111,6 +121,7 @@ open_journal(struct shelf *shelf, struct loop *control, const struct conf *conf,
 {
     char why[512];
 
+    keep_paths(shelf->inval, conf);
     shelf->journal =
         journal_open(control, conf->disk.path, shelf->inval, why, sizeof(why));
     if (shelf->journal == NULL) {
@@ -149,7 +160,6 @@ shelf_open(struct loop *control, const struct conf *conf, struct inval *inval,
     s->boot = read_boot_id();
     s->buckets = mem_zalloc(SHELF_BUCKETS * sizeof(*s->buckets));
     s->queue_max = share < QUEUE_MAX ? share : QUEUE_MAX;
-    s->timer = NULL;
     list_init(&s->queue.items);
     CHECK(pthread_mutex_init(&s->queue.lock, NULL) == 0);
     CHECK(pthread_cond_init(&s->queue.more, NULL) == 0);

@@ -391,6 +391,8 @@ write_object(struct shelf *shelf, struct object *object)
         claim(shelf, object, &position, &meta.number)) {
         meta.position = buf_span(&position);
         shelf_meta_print(&meta, &text);
+        /* Nothing shared is looked at while the disk takes its time. */
+        grace_idle();
         err = write_record(shelf, object, variant, buf_span(&text));
     }
     if (err == ERR_OK) {

@@ -62,7 +62,12 @@ system_pread(struct disk_io *io, int fd, void *bytes, size_t len,
     struct iovec part = {bytes, len};
 
     (void)io;
-    return preadv2(fd, &part, 1, (off_t)offset, now ? RWF_NOWAIT : 0);
+    ssize_t n = preadv2(fd, &part, 1, (off_t)offset, now ? RWF_NOWAIT : 0);
+
+    /* A file system that cannot tell (tmpfs) may make wait. */
+    if (n < 0 && now && errno == EOPNOTSUPP)
+        errno = EAGAIN;
+    return n;
 }
 
 static ssize_t

@@ -5,8 +5,9 @@
  * entry and each raised floor takes the next local sequence number. An object
  * keeps as its `position` the number read *before* its origin request was
  * sent, and is valid iff no matching entry and no floor has a later one. The
- * number means something in this process only: it is never stored or sent.
- * What is sent are vectors (position.h); inval_localize turns one back.
+ * number means something in this process only, and in its journal (journal.h):
+ * it is never sent. What is sent are vectors (position.h); inval_localize turns
+ * one back.
  *
  * Callers keep hits cheap: an object also remembers the number it was last
  * checked against, inval_seq read before the check; while inval_seq still
