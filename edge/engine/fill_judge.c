@@ -214,9 +214,9 @@ supersede(struct fill *fill)
     if (fill->base != NULL && fill->base->part != NULL)
         store_remove(store, fill->base);
     shelf_drop(shelf, &fill->stored);
+    shelf_change_end(shelf, &fill->stored);
     if (fill->stored.text.ptr != fill->plain.text.ptr)
         shelf_drop_other(shelf, &fill->plain);
-    shelf_change_end(shelf, &fill->stored);
 }
 
 static void

@@ -161,6 +161,8 @@ shelf_open(struct loop *control, const struct conf *conf, struct inval *inval,
     s->buckets = mem_zalloc(SHELF_BUCKETS * sizeof(*s->buckets));
     s->queue_max = share < QUEUE_MAX ? share : QUEUE_MAX;
     list_init(&s->queue.items);
+    for (size_t i = 0; i < SHELF_STRIPES; i++)
+        CHECK(pthread_mutex_init(&s->stripes[i], NULL) == 0);
     CHECK(pthread_mutex_init(&s->queue.lock, NULL) == 0);
     CHECK(pthread_cond_init(&s->queue.more, NULL) == 0);
     enum err err = open_log(s, conf, problem);
@@ -194,6 +196,8 @@ shelf_close(struct shelf **shelf)
         disk_close(&s->disk);
     pthread_cond_destroy(&s->queue.more);
     pthread_mutex_destroy(&s->queue.lock);
+    for (size_t i = 0; i < SHELF_STRIPES; i++)
+        pthread_mutex_destroy(&s->stripes[i]);
     free(s->buckets);
     TAG_CLEAR(s);
     free(s);

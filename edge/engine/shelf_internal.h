@@ -5,6 +5,8 @@
  * Invariants:
  *  H1 All that is put into the log, or lastingly taken out of it, is by one
  *     thread, in the order in which it was asked for.
+ *     Of one key that order is the one in which its objects went into memory:
+ *     whoever changes them holds the lock of its stripe until he has asked.
  *  H2 While anything is asked for of a key, or its object in memory is being
  *     replaced, `pending` of its bucket is not 0; and then nothing of it is
  *     read. `changes` has moved when something was asked for since.
@@ -30,6 +32,7 @@
 
 #define SHELF_TAG UINT32_C(0x53686c66)
 #define SHELF_BUCKETS ((size_t)1 << 16)
+#define SHELF_STRIPES 256
 
 struct shelf_bucket {
     _Atomic uint32_t pending;
@@ -61,6 +64,7 @@ struct shelf {
     pthread_t thread;
     bool running;
     struct shelf_bucket *buckets;
+    pthread_mutex_t stripes[SHELF_STRIPES]; /* before any lock of the store */
 };
 
 static inline struct shelf_bucket *
@@ -78,7 +82,7 @@ void shelf_write_start(struct shelf *shelf);
 void shelf_write_stop(struct shelf *shelf);
 
 /* Around anything that puts an object of this key into memory, or takes one
- * out for good (H2). */
+ * out for good (H1, H2): for a short time, and never one inside another. */
 void shelf_change_begin(struct shelf *shelf, const struct key *key);
 void shelf_change_end(struct shelf *shelf, const struct key *key);
 /* Inside: this object has been stored. It is written if it is worth that; else

@@ -68,7 +68,8 @@ read_body(struct disk_record *record, enum disk_wait wait,
     found->body = blob_new(found->length);
     enum err err = read_chunks(record, wait, found->body);
 
-    blob_finish(found->body, err);
+    /* Not whole, and nobody's: whoever waits reads it anew. */
+    blob_finish(found->body, err == ERR_AGAIN ? ERR_CANCELLED : err);
     return err;
 }
 

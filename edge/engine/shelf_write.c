@@ -27,28 +27,49 @@ struct item {
 
 /* ---- asking ---- */
 
-void
-shelf_change_begin(struct shelf *shelf, const struct key *key)
+static void
+pending_begin(struct shelf *shelf, const struct key *key)
 {
-    if (shelf == NULL)
-        return;
     struct shelf_bucket *bucket = shelf_bucket(shelf, key);
 
     atomic_fetch_add(&bucket->pending, 1);
     atomic_fetch_add(&bucket->changes, 1);
 }
 
+static void
+pending_end(struct shelf *shelf, const struct key *key)
+{
+    CHECK(atomic_fetch_sub(&shelf_bucket(shelf, key)->pending, 1) > 0);
+}
+
+static pthread_mutex_t *
+stripe(struct shelf *shelf, const struct key *key)
+{
+    return &shelf->stripes[key->hash.lo % SHELF_STRIPES];
+}
+
+void
+shelf_change_begin(struct shelf *shelf, const struct key *key)
+{
+    if (shelf == NULL)
+        return;
+    pthread_mutex_lock(stripe(shelf, key));
+    pending_begin(shelf, key);
+}
+
 void
 shelf_change_end(struct shelf *shelf, const struct key *key)
 {
-    if (shelf != NULL)
-        CHECK(atomic_fetch_sub(&shelf_bucket(shelf, key)->pending, 1) > 0);
+    if (shelf == NULL)
+        return;
+    pending_end(shelf, key);
+    pthread_mutex_unlock(stripe(shelf, key));
 }
 
 static void
 item_free(struct shelf *shelf, struct item *item)
 {
-    shelf_change_end(shelf, &item->key);
+    pending_end(shelf, &item->key);
     object_unref(&item->object);
     free(item->text);
     free(item);
@@ -61,7 +82,7 @@ item_new(struct shelf *shelf, const struct key *key)
 
     item->text = mem_strndup(key->text.ptr, key->text.len);
     CHECK(key_parse((struct span){item->text, key->text.len}, &item->key));
-    shelf_change_begin(shelf, &item->key);
+    pending_begin(shelf, &item->key);
     return item;
 }
 
@@ -164,7 +185,10 @@ shelf_put(struct shelf *shelf, struct object *object)
     if (!object_try_ref(object))
         return;
     (void)disk_admit(shelf->disk, object->key.text, object->length, true);
-    (void)put(shelf, object);
+    shelf_change_begin(shelf, &object->key);
+    if (object_alive(object))
+        (void)put(shelf, object);
+    shelf_change_end(shelf, &object->key);
     object_unref(&object);
 }
 
@@ -375,6 +399,14 @@ write_record(struct shelf *shelf, const struct object *object, uint64_t variant,
     return err;
 }
 
+/* What was evicted since is as good as before: what has come after it has been
+ * asked for after it (H1). */
+static bool
+is_latest(const struct object *object)
+{
+    return object_alive(object) || atomic_load(&object->evicted);
+}
+
 static void
 write_object(struct shelf *shelf, struct object *object)
 {
@@ -386,8 +418,7 @@ write_object(struct shelf *shelf, struct object *object)
     meta_of(shelf, object, &meta);
     uint64_t variant = shelf_variant(meta.vary, meta.vary_count);
 
-    /* One that is gone from memory by now may have been replaced. */
-    if (object_alive(object) && tags_by_text(object, &meta.path_tag) &&
+    if (is_latest(object) && tags_by_text(object, &meta.path_tag) &&
         claim(shelf, object, &position, &meta.number)) {
         meta.position = buf_span(&position);
         shelf_meta_print(&meta, &text);

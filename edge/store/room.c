@@ -65,6 +65,7 @@ room_make(struct store *store, size_t need)
 
         if (victim == NULL)
             break;
+        atomic_store(&victim->evicted, true);
         store_take_out(store, victim, true);
         store->evictions++;
         counter_add(COUNTER_STORE_EVICT, 1);

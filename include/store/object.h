@@ -52,6 +52,7 @@ struct object {
     uint16_t status;
 
     _Atomic bool dead;    /* taken out of the index; never goes back */
+    _Atomic bool evicted; /* for room alone; before it is dead */
     _Atomic uint8_t freq; /* hits lately, 0 to 3; written only below 3 */
     _Atomic bool shelved; /* it is on disk, or on its way there */
 

@@ -169,6 +169,7 @@ static const struct scenario {
     {"coalesce", scenario_coalesce}, {"purge", scenario_purge},
     {"reload", scenario_reload},     {"shutdown", scenario_shutdown},
     {"peers", scenario_peers},       {"parts", scenario_parts},
+    {"disk", scenario_disk},
 };
 
 static bool

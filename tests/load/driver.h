@@ -71,5 +71,6 @@ void scenario_reload(void);
 void scenario_shutdown(void);
 void scenario_peers(void);
 void scenario_parts(void);
+void scenario_disk(void);
 
 #endif
