@@ -93,6 +93,8 @@ tx_decide(struct tx *tx)
     tx_find(tx);
     if (tx_shelf(tx))
         return;
+    if (tx->object == NULL)
+        tx->tried.private_ |= tx_part_passes(tx);
     tx->plan = plan_decide(&tx->ask, &tx->policy->plan, &tx->found, &tx->tried);
     switch (tx->plan.verdict) {
     case PLAN_HIT_STALE:

@@ -118,7 +118,6 @@ tx_find(struct tx *tx)
             tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
         return;
     }
-    tx->tried.private_ |= tx_part_passes(tx);
     tx->found.uncacheable = store_uncacheable(store, tx->key.hash, tx->now_ns);
     tx->found.fill = flight_running(engine->flights, tx_flight_key(tx));
     /* Nobody waits for what is not going to be shared. */
