@@ -160,6 +160,7 @@ shelf_open(struct loop *control, const struct conf *conf, struct inval *inval,
     s->boot = read_boot_id();
     s->buckets = mem_zalloc(SHELF_BUCKETS * sizeof(*s->buckets));
     s->queue_max = share < QUEUE_MAX ? share : QUEUE_MAX;
+    atomic_init(&s->turn, 1);
     list_init(&s->queue.items);
     for (size_t i = 0; i < SHELF_STRIPES; i++)
         CHECK(pthread_mutex_init(&s->stripes[i], NULL) == 0);

@@ -1,6 +1,7 @@
 /*
- * The shelf's parts: shelf.c opens and closes, shelf_write.c writes,
- * shelf_read.c reads, shelf_meta.c knows the form, tx_shelf.c waits for it.
+ * The shelf's parts: shelf.c opens and closes, shelf_ask.c says what is to be
+ * written, shelf_write.c writes, shelf_read.c reads, shelf_meta.c knows the
+ * form, tx_shelf.c waits for it.
  *
  * Invariants:
  *  H1 All that is put into the log, or lastingly taken out of it, is by one
@@ -64,6 +65,8 @@ struct shelf {
     pthread_t thread;
     bool running;
     struct shelf_bucket *buckets;
+    _Atomic uint32_t turn; /* 1, and one more for each quarter of the log that
+                            * has gone: what was on disk then may be no more */
     pthread_mutex_t stripes[SHELF_STRIPES]; /* before any lock of the store */
 };
 
@@ -96,13 +99,14 @@ void shelf_updated(struct shelf *shelf, struct object *old,
 void shelf_drop(struct shelf *shelf, const struct key *key);
 void shelf_drop_other(struct shelf *shelf, const struct key *key);
 
-/* It was hit in memory. Writes it if it was not yet. */
+/* It was hit in memory. Writes it if it is not on disk. */
 void shelf_put(struct shelf *shelf, struct object *object);
 static inline void
 shelf_hit(struct shelf *shelf, struct object *object)
 {
     if (shelf != NULL &&
-        !atomic_load_explicit(&object->shelved, memory_order_relaxed))
+        atomic_load_explicit(&object->shelved, memory_order_relaxed) !=
+            atomic_load_explicit(&shelf->turn, memory_order_relaxed))
         shelf_put(shelf, object);
 }
 
@@ -115,14 +119,19 @@ struct shelf_found {
     uint64_t length;
 };
 
-/*
- * The record of the key whose variant the request selects, whole. ERR_OK;
- * ERR_NOT_FOUND; with DISK_NOW ERR_AGAIN, also for one of more than `max`
- * bytes; ERR_LIMIT: it has more than `max`.
- */
-enum err shelf_read(struct shelf *shelf, const struct key *key,
+/* The record of the key whose variant the request selects, as disk_find_by
+ * gives it. */
+enum err shelf_find(struct shelf *shelf, const struct key *key,
                     const struct fields *request, enum disk_wait wait,
-                    uint64_t max, struct shelf_found *found);
+                    struct disk_record **record);
+/* All of it. On an error there is nothing to free. */
+enum err shelf_read(struct disk_record *record, enum disk_wait wait,
+                    struct shelf_found *found);
+/* Both, where it need not wait for the disk; ERR_AGAIN also for one of more
+ * than `max` bytes. */
+enum err shelf_read_now(struct shelf *shelf, const struct key *key,
+                        const struct fields *request, uint64_t max,
+                        struct shelf_found *found);
 void shelf_found_fini(struct shelf_found *found);
 
 /* An object of what was found, under the number that it may claim here. NULL:

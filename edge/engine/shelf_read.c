@@ -74,25 +74,41 @@ read_body(struct disk_record *record, enum disk_wait wait,
 }
 
 enum err
-shelf_read(struct shelf *shelf, const struct key *key,
-           const struct fields *request, enum disk_wait wait, uint64_t max,
+shelf_find(struct shelf *shelf, const struct key *key,
+           const struct fields *request, enum disk_wait wait,
+           struct disk_record **record)
+{
+    return disk_find_by(shelf->disk, key->text, wait, selected,
+                        (void *)(uintptr_t)request, record);
+}
+
+enum err
+shelf_read(struct disk_record *record, enum disk_wait wait,
            struct shelf_found *found)
 {
-    struct disk_record *record;
-    enum err err = disk_find_by(shelf->disk, key->text, wait, selected,
-                                (void *)(uintptr_t)request, &record);
-
     *found = (struct shelf_found){0};
-    if (err != ERR_OK)
-        return err;
-    if (disk_record_length(record) > max)
-        err = wait == DISK_NOW ? ERR_AGAIN : ERR_LIMIT;
-    else
-        err = read_body(record, wait, found);
+    enum err err = read_body(record, wait, found);
+
     if (err == ERR_OK)
         buf_add_span(&found->meta, disk_record_meta(record));
     else
         shelf_found_fini(found);
+    return err;
+}
+
+enum err
+shelf_read_now(struct shelf *shelf, const struct key *key,
+               const struct fields *request, uint64_t max,
+               struct shelf_found *found)
+{
+    struct disk_record *record;
+    enum err err = shelf_find(shelf, key, request, DISK_NOW, &record);
+
+    if (err != ERR_OK)
+        return err;
+    err = disk_record_length(record) > max
+              ? ERR_AGAIN
+              : shelf_read(record, DISK_NOW, found);
     disk_record_unref(&record);
     return err;
 }
@@ -176,7 +192,7 @@ make_object(struct shelf *shelf, const struct key *key,
     };
     struct object *object = object_new(&spec);
 
-    atomic_store(&object->shelved, true);
+    atomic_store(&object->shelved, atomic_load(&shelf->turn));
     pack_unref(&fields);
     pack_unref(&tags);
     vary_free(&vary);
@@ -231,7 +247,7 @@ shelf_look(struct shelf *shelf, const struct key *key,
     *object = NULL;
     if (!disk_may_have(shelf->disk, key->text, DISK_VARIANTS_ALL))
         return SHELF_NOTHING;
-    enum err err = shelf_read(shelf, key, request, DISK_NOW, LOOK_MAX, &found);
+    enum err err = shelf_read_now(shelf, key, request, LOOK_MAX, &found);
 
     if (err == ERR_AGAIN)
         return SHELF_UNREAD;

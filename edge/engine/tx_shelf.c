@@ -25,8 +25,9 @@ struct shelf_job {
     struct work *work;
     struct key key;
     char *text;
-    struct pack *request; /* that of who was first, for Vary */
-    uint64_t max;
+    struct pack *request;       /* that of who was first, for Vary */
+    struct disk_record *record; /* once it was found; NULL: not yet */
+    size_t reserved;            /* of the store's budget, for its body */
     uint32_t changes; /* of the key's bucket, before it was looked up (H2) */
     struct shelf_found found;
     enum err err;
@@ -55,18 +56,20 @@ unchanged(struct shelf *shelf, const struct key *key, uint32_t changes)
  * it is of no use. */
 static struct object *
 promote(struct worker *worker, const struct key *key,
-        const struct shelf_found *found, uint32_t changes)
+        const struct shelf_found *found, uint32_t changes, size_t reserved)
 {
     struct shelf *shelf = shelf_of(worker);
     struct store *store = worker->engine->parts.store;
     struct object *object = shelf_object(shelf, key, found);
 
-    if (object == NULL)
+    if (object == NULL) {
+        store_release(store, reserved);
         return NULL;
+    }
     struct object *stored = object_ref(object);
 
     /* One that is in no store is nobody's to replace. */
-    if (!store_insert(store, &stored, 0))
+    if (!store_insert(store, &stored, reserved))
         atomic_store(&object->dead, true);
     /* First in, then looked: whoever changes it meanwhile either finds it
      * there, or is found here. */
@@ -90,26 +93,33 @@ take(struct tx *tx, struct object *object)
 static void
 count_miss(enum err err)
 {
-    counter_add(err == ERR_NOT_FOUND ? COUNTER_DISK_MISS : COUNTER_DISK_ERROR,
-                1);
+    counter_add(err == ERR_IO ? COUNTER_DISK_ERROR : COUNTER_DISK_MISS, 1);
 }
 
-/* ---- the pool ---- */
+/* ---- the pool: first what it is, then, when there is room, its body ---- */
 
 static void
-run(void *arg)
+run_find(void *arg)
 {
     struct shelf_job *job = arg;
 
-    job->err =
-        shelf_read(shelf_of(job->worker), &job->key, pack_fields(job->request),
-                   DISK_WAIT, job->max, &job->found);
+    job->err = shelf_find(shelf_of(job->worker), &job->key,
+                          pack_fields(job->request), DISK_WAIT, &job->record);
+}
+
+static void
+run_read(void *arg)
+{
+    struct shelf_job *job = arg;
+
+    job->err = shelf_read(job->record, DISK_WAIT, &job->found);
 }
 
 static void
 job_free(struct shelf_job *job)
 {
     list_remove(&job->link);
+    disk_record_unref(&job->record);
     shelf_found_fini(&job->found);
     pack_unref(&job->request);
     free(job->text);
@@ -117,16 +127,17 @@ job_free(struct shelf_job *job)
 }
 
 static void
-on_read(void *arg)
+job_over(struct shelf_job *job)
 {
-    struct shelf_job *job = arg;
     struct object *object = NULL;
 
-    job->work = NULL;
     if (job->err == ERR_OK)
-        object = promote(job->worker, &job->key, &job->found, job->changes);
+        object = promote(job->worker, &job->key, &job->found, job->changes,
+                         job->reserved);
     else
         count_miss(job->err);
+    if (job->err != ERR_OK)
+        store_release(job->worker->engine->parts.store, job->reserved);
     /* Out of the list first: who finds nothing may want to read again. */
     list_remove(&job->link);
     list_init(&job->link);
@@ -144,6 +155,36 @@ on_read(void *arg)
     job_free(job);
 }
 
+static void
+on_read(void *arg)
+{
+    struct shelf_job *job = arg;
+
+    job->work = NULL;
+    job_over(job);
+}
+
+static void
+on_found(void *arg)
+{
+    struct shelf_job *job = arg;
+    struct worker *worker = job->worker;
+    uint64_t max = worker->use->snapshot->conf->max_object_bytes;
+    uint64_t length = job->err == ERR_OK ? disk_record_length(job->record) : 0;
+
+    job->work = NULL;
+    if (job->err == ERR_OK &&
+        (length > max ||
+         !store_reserve(worker->engine->parts.store, (size_t)length)))
+        job->err = ERR_LIMIT;
+    if (job->err != ERR_OK) {
+        job_over(job);
+        return;
+    }
+    job->reserved = (size_t)length;
+    job->work = work_start(worker->loop, run_read, on_read, job);
+}
+
 static struct shelf_job *
 job_find(struct worker *worker, const struct key *key)
 {
@@ -158,7 +199,7 @@ job_find(struct worker *worker, const struct key *key)
 }
 
 static struct shelf_job *
-job_start(struct tx *tx, const struct key *key, uint32_t changes, uint64_t max)
+job_start(struct tx *tx, const struct key *key, uint32_t changes)
 {
     struct shelf_job *job = mem_zalloc(sizeof(*job));
     struct worker *worker = tx->worker;
@@ -167,11 +208,10 @@ job_start(struct tx *tx, const struct key *key, uint32_t changes, uint64_t max)
     job->text = mem_strndup(key->text.ptr, key->text.len);
     CHECK(key_parse((struct span){job->text, key->text.len}, &job->key));
     job->request = pack_new(tx->request->fields);
-    job->max = max;
     job->changes = changes;
     list_init(&job->waiters);
     list_push_back(&worker->shelf_jobs, &job->link);
-    job->work = work_start(worker->loop, run, on_read, job);
+    job->work = work_start(worker->loop, run_find, on_found, job);
     return job;
 }
 
@@ -184,6 +224,7 @@ tx_shelf_end(struct worker *worker)
     list_for_each_safe (job, next, &worker->shelf_jobs, link) {
         CHECK(list_empty(&job->waiters));
         work_finish(&job->work, true);
+        store_release(worker->engine->parts.store, job->reserved);
         job_free(job);
     }
 }
@@ -208,7 +249,6 @@ look(struct tx *tx, const struct key *key)
 {
     struct shelf *shelf = shelf_of(tx->worker);
     struct shelf_job *job = job_find(tx->worker, key);
-    uint64_t max = tx->use->snapshot->conf->max_object_bytes;
     struct shelf_found found;
 
     if (job != NULL && tx->shelf.follows++ < FOLLOWS_MAX) {
@@ -221,18 +261,18 @@ look(struct tx *tx, const struct key *key)
         !unchanged(shelf, key, changes))
         return LOOK_NOTHING;
     tx->shelf.stage++;
-    enum err err = shelf_read(shelf, key, tx->request->fields, DISK_NOW,
-                              NOW_MAX < max ? NOW_MAX : max, &found);
+    enum err err =
+        shelf_read_now(shelf, key, tx->request->fields, NOW_MAX, &found);
 
     if (err == ERR_AGAIN) {
-        wait_for(tx, job_start(tx, key, changes, max));
+        wait_for(tx, job_start(tx, key, changes));
         return LOOK_WAITS;
     }
     if (err != ERR_OK) {
         count_miss(err);
         return LOOK_NOTHING;
     }
-    struct object *object = promote(tx->worker, key, &found, changes);
+    struct object *object = promote(tx->worker, key, &found, changes, 0);
 
     shelf_found_fini(&found);
     if (object == NULL)

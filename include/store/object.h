@@ -51,10 +51,11 @@ struct object {
     uint32_t tag_count;
     uint16_t status;
 
-    _Atomic bool dead;    /* taken out of the index; never goes back */
-    _Atomic bool evicted; /* for room alone; before it is dead */
-    _Atomic uint8_t freq; /* hits lately, 0 to 3; written only below 3 */
-    _Atomic bool shelved; /* it is on disk, or on its way there */
+    _Atomic bool dead;        /* taken out of the index; never goes back */
+    _Atomic bool evicted;     /* for room alone; before it is dead */
+    _Atomic uint8_t freq;     /* hits lately, 0 to 3; written only below 3 */
+    _Atomic uint32_t shelved; /* when it was seen to be on disk, or went on its
+                               * way there (engine/shelf.h); 0: never */
 
     /* Local invalidation numbers: read before the origin request was sent;
      * and the last one that the object was checked against, and passed. */

@@ -13,6 +13,7 @@
 #include "base/blob.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/grace.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -378,12 +379,15 @@ expect(const char *path, const char *body, enum validity validity)
     struct object *object = NULL;
     struct span flat = SPAN_NONE;
 
+    struct disk_record *record = NULL;
+
     if (shelf_may_have(shelf, &key) &&
-        shelf_read(shelf, &key, &request, DISK_WAIT, 1 << 20, &found) ==
-            ERR_OK) {
+        shelf_find(shelf, &key, &request, DISK_WAIT, &record) == ERR_OK &&
+        shelf_read(record, DISK_WAIT, &found) == ERR_OK) {
         object = shelf_object(shelf, &key, &found);
         shelf_found_fini(&found);
     }
+    disk_record_unref(&record);
     if (body == NULL) {
         assert_null(object);
         return;
@@ -536,6 +540,59 @@ test_not_synced(void **state)
     expect("/b", "one", VALIDITY_VALID);
 }
 
+/* What is hot in memory is looked for now and then, and written again when it
+ * is there no more. */
+static void
+test_turns(void **state)
+{
+    struct object *object = object_of("/a", "one", 10);
+    struct object *stored = object_ref(object);
+    uint64_t written = counter_read(COUNTER_DISK_WRITTEN);
+
+    (void)state;
+    assert_true(store_insert(store, &stored, 0));
+    for (int i = 0; i < 3; i++) {
+        shelf_hit(shelf, object);
+        settle();
+        assert_int_equal(counter_read(COUNTER_DISK_WRITTEN), written + 1);
+        atomic_fetch_add(&shelf->turn, 1);
+    }
+    disk_remove(shelf->disk, object->key.text, DISK_VARIANTS_ALL, false);
+    shelf_hit(shelf, object);
+    shelf_hit(shelf, object);
+    settle();
+    assert_int_equal(counter_read(COUNTER_DISK_WRITTEN), written + 2);
+    expect("/a", "one", VALIDITY_VALID);
+    object_unref(&object);
+}
+
+/* One that was evicted before its turn is written; one that was taken out, or
+ * replaced, is not. */
+static void
+test_evicted(void **state)
+{
+    struct object *object = object_of("/a", "one", 10);
+
+    (void)state;
+    atomic_store(&object->evicted, true);
+    atomic_store(&object->dead, true);
+    shelf_change_begin(shelf, &object->key);
+    shelf_stored(shelf, object); /* refused the first time */
+    shelf_stored(shelf, object);
+    shelf_change_end(shelf, &object->key);
+    settle();
+    expect("/a", "one", VALIDITY_VALID);
+    object_unref(&object);
+    object = object_of("/a", "two", 20);
+    atomic_store(&object->dead, true);
+    shelf_change_begin(shelf, &object->key);
+    shelf_stored(shelf, object);
+    shelf_change_end(shelf, &object->key);
+    settle();
+    expect("/a", NULL, 0);
+    object_unref(&object);
+}
+
 /* Another journal's numbers mean nothing, and a node alone has no vector. */
 static void
 test_other_journal(void **state)
@@ -569,6 +626,8 @@ main(void)
         TEST(test_purged),
         TEST(test_purged_while_it_waits),
         TEST(test_not_synced),
+        TEST(test_turns),
+        TEST(test_evicted),
         TEST(test_other_journal),
     };
 
