@@ -35,7 +35,10 @@ static const struct conf_option disk_options[] = {
      AT(conf_disk, path), .initial = "\"\"", .empty = true,
      .doc = "The folder of the disk tier, this node's alone. It is made when it "
             "is missing; that in which it is must be there. Relative to the "
-            "configuration file that names it."},
+            "configuration file that names it. Empty it before a node that "
+            "works alone uses it again after it ran without it, or when it "
+            "comes from a backup: what was purged meanwhile is not known "
+            "there."},
     {.name = "size", .type = CONF_SIZE, AT(conf_disk, size_bytes),
      .initial = "0", .max = CONF_DISK_MAX,
      .doc = "The budget of all files in it, 96MiB at least; 0: there is no "

@@ -78,6 +78,7 @@ struct worker {
     struct watcher *news;        /* a new snapshot is there */
     struct list_link link;       /* in the engine */
     struct list_link fills;      /* that this worker owns */
+    size_t shelf_reads;          /* of those, by the pool now */
     struct list_link shelf_jobs; /* what is being read from disk for it */
     size_t fill_count;
     size_t purges;      /* submitted, and not answered yet */

@@ -17,14 +17,18 @@
 #define NOW_MAX ((uint64_t)128 * 1024)
 /* How often one request waits for what others read. */
 #define FOLLOWS_MAX 3
+/* Of the pool's threads, those of all workers together: the journal, the outbox
+ * and the bookmark are written there, too. */
+#define READS_MAX 12
 
 /* One that the pool reads. It belongs to its worker. */
 struct shelf_job {
     struct list_link link; /* in worker->shelf_jobs */
     struct worker *worker;
-    struct work *work;
+    struct work *work; /* NULL: its turn has not come */
     struct key key;
     char *text;
+    bool begun;                 /* its turn has come */
     struct pack *request;       /* that of who was first, for Vary */
     struct disk_record *record; /* once it was found; NULL: not yet */
     size_t reserved;            /* of the store's budget, for its body */
@@ -126,11 +130,15 @@ job_free(struct shelf_job *job)
     free(job);
 }
 
+static void start_next(struct worker *worker);
+
 static void
 job_over(struct shelf_job *job)
 {
     struct object *object = NULL;
 
+    job->worker->shelf_reads--;
+    start_next(job->worker);
     if (job->err == ERR_OK)
         object = promote(job->worker, &job->key, &job->found, job->changes,
                          job->reserved);
@@ -164,25 +172,68 @@ on_read(void *arg)
     job_over(job);
 }
 
+/* Small ones need no room taken for them before: they are as many as there are
+ * reads. */
+static bool
+take_room(struct shelf_job *job)
+{
+    struct worker *worker = job->worker;
+    uint64_t length = disk_record_length(job->record);
+
+    if (length > worker->use->snapshot->conf->max_object_bytes)
+        return false;
+    if (length <= NOW_MAX)
+        return true;
+    if (!store_reserve(worker->engine->parts.store, (size_t)length))
+        return false;
+    job->reserved = (size_t)length;
+    return true;
+}
+
 static void
 on_found(void *arg)
 {
     struct shelf_job *job = arg;
     struct worker *worker = job->worker;
-    uint64_t max = worker->use->snapshot->conf->max_object_bytes;
-    uint64_t length = job->err == ERR_OK ? disk_record_length(job->record) : 0;
 
     job->work = NULL;
-    if (job->err == ERR_OK &&
-        (length > max ||
-         !store_reserve(worker->engine->parts.store, (size_t)length)))
+    if (job->err == ERR_OK && !take_room(job))
         job->err = ERR_LIMIT;
     if (job->err != ERR_OK) {
         job_over(job);
         return;
     }
-    job->reserved = (size_t)length;
     job->work = work_start(worker->loop, run_read, on_read, job);
+}
+
+static size_t
+reads_max(const struct worker *worker)
+{
+    size_t share = READS_MAX / (size_t)worker->use->snapshot->conf->workers;
+
+    return share > 0 ? share : 1;
+}
+
+/* Those whose turn it is, but not for nobody. */
+static void
+start_next(struct worker *worker)
+{
+    struct shelf_job *job;
+    struct shelf_job *next;
+
+    list_for_each_safe (job, next, &worker->shelf_jobs, link) {
+        if (worker->shelf_reads >= reads_max(worker))
+            return;
+        if (job->begun)
+            continue;
+        if (list_empty(&job->waiters)) {
+            job_free(job);
+            continue;
+        }
+        job->begun = true;
+        worker->shelf_reads++;
+        job->work = work_start(worker->loop, run_find, on_found, job);
+    }
 }
 
 static struct shelf_job *
@@ -211,7 +262,6 @@ job_start(struct tx *tx, const struct key *key, uint32_t changes)
     job->changes = changes;
     list_init(&job->waiters);
     list_push_back(&worker->shelf_jobs, &job->link);
-    job->work = work_start(worker->loop, run_find, on_found, job);
     return job;
 }
 
@@ -223,7 +273,8 @@ tx_shelf_end(struct worker *worker)
 
     list_for_each_safe (job, next, &worker->shelf_jobs, link) {
         CHECK(list_empty(&job->waiters));
-        work_finish(&job->work, true);
+        if (job->work != NULL)
+            work_finish(&job->work, true);
         store_release(worker->engine->parts.store, job->reserved);
         job_free(job);
     }
@@ -266,6 +317,7 @@ look(struct tx *tx, const struct key *key)
 
     if (err == ERR_AGAIN) {
         wait_for(tx, job_start(tx, key, changes));
+        start_next(tx->worker);
         return LOOK_WAITS;
     }
     if (err != ERR_OK) {
