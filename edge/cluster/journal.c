@@ -462,27 +462,35 @@ journal_open(struct loop *loop, const char *folder, struct inval *inval,
 }
 
 void
+journal_finish(struct journal *journal)
+{
+    struct waiter *waiter, *next;
+
+    TAG_CHECK(journal, JOURNAL_TAG);
+    list_for_each_safe (waiter, next, &journal->waiters, link) {
+        list_remove(&waiter->link);
+        free(waiter);
+    }
+    inval_watch(journal->inval, NULL, NULL);
+    timer_stop(journal->timer);
+    journal->begun_ns = 0;
+    begin(journal);
+    while (journal->work != NULL) {
+        work_finish(&journal->work, false);
+        journal->begun_ns = 0;
+        on_written(journal); /* begins with the next group */
+    }
+}
+
+void
 journal_close(struct journal **journal)
 {
     struct journal *j = *journal;
-    struct waiter *waiter, *next;
 
     *journal = NULL;
     if (j == NULL)
         return;
-    TAG_CHECK(j, JOURNAL_TAG);
-    list_for_each_safe (waiter, next, &j->waiters, link) {
-        list_remove(&waiter->link);
-        free(waiter);
-    }
-    inval_watch(j->inval, NULL, NULL);
-    j->begun_ns = 0;
-    begin(j);
-    while (j->work != NULL) {
-        work_finish(&j->work, false);
-        j->begun_ns = 0;
-        on_written(j); /* begins with the next group */
-    }
+    journal_finish(j);
     timer_free(&j->timer);
     journal_files_free(&j->files);
     buf_fini(&j->next);

@@ -190,6 +190,10 @@ shelf_close(struct shelf **shelf)
         return;
     TAG_CHECK(s, SHELF_TAG);
     timer_free(&s->timer);
+    /* What waits to be written needs the numbers that are still on their way.
+     */
+    if (s->journal != NULL)
+        journal_finish(s->journal);
     if (s->running)
         shelf_write_stop(s);
     journal_close(&s->journal);

@@ -73,7 +73,7 @@ enqueue(struct shelf *shelf, struct shelf_item *item)
     bool room;
 
     pthread_mutex_lock(&shelf->queue.lock);
-    room = item->object == NULL ||
+    room = item->object == NULL || shelf->queue.bytes == 0 ||
            shelf->queue.bytes + item->bytes <= shelf->queue_max;
     if (room) {
         list_push_back(&shelf->queue.items, &item->link);

@@ -35,7 +35,10 @@ struct loop;
  * caller to see to. */
 struct journal *journal_open(struct loop *loop, const char *folder,
                              struct inval *inval, char *why, size_t size);
-/* Waits until all is on the disk, or has failed; calls back no more. */
+/* Waits until all is on the disk, or has failed; from then on nothing more is
+ * written down, and nobody called back. */
+void journal_finish(struct journal *journal);
+/* That, and the end. */
 void journal_close(struct journal **journal);
 
 /* Random, of this journal for life: numbers mean something within it alone.
