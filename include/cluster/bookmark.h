@@ -3,10 +3,10 @@
  * after a restart it goes on reading there, and applies what it has missed.
  *
  * One small file beside the outbox, replaced whole about once a second while it
- * changes. It is for a node that keeps nothing on disk (which has a journal of
- * all it applied, journal.h): nothing that is stored outlives the process, so
- * the position may be ahead of nothing, and one that is old, or lost, costs no
- * more than a floor.
+ * changes. A node with a disk tier goes by its journal (journal.h) instead; of
+ * any other nothing that is stored outlives the process, so that the position
+ * may be ahead of nothing, and one that is old, or lost, costs no more than a
+ * floor.
  *
  * All of this belongs to the control thread.
  */

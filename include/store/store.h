@@ -15,7 +15,7 @@
  * what waits to be freed, and refuses an object when that is not enough.
  *
  * What it does not do: decide whether an object is fresh or valid, or whether
- * a response may be stored. It also keeps nothing on disk.
+ * a response may be stored. Nor does it keep anything on disk: disk.h does.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
