@@ -266,6 +266,8 @@ struct replay {
     bool any;        /* a head of ours was read */
     uint64_t number; /* the last one that was done again */
     size_t lost;     /* gaps */
+    bool bad;        /* a line was not good: what it said is not known */
+    bool torn;       /* the last line of a file has no end */
 };
 
 /* What is between the last number and this one is gone. */
@@ -279,19 +281,46 @@ lose(struct replay *replay, uint64_t number)
     replay->lost++;
 }
 
+/* All numbers up to this one should have been read, and no line that was bad:
+ * not all have a number that would be missed. */
+static void
+expect(struct replay *replay, uint64_t number)
+{
+    if (number > replay->number)
+        lose(replay, number);
+    else if (replay->bad)
+        lose(replay, replay->number);
+    replay->bad = false;
+}
+
 static void
 take_head(struct replay *replay, const struct journal_record *record)
 {
-    if (!replay->any) {
-        replay->any = true;
+    bool first = !replay->any;
+
+    replay->any = true;
+    if (first)
         replay->journal->id = record->id;
-        /* The first file that is left: unless it is the first ever. */
-        if (record->number > replay->number)
-            lose(replay, record->number);
+    /* Only the end of the last file can be torn. */
+    if (replay->torn || !hash_eq(replay->journal->id, record->id))
+        replay->bad = true;
+    replay->torn = false;
+    expect(replay, record->number);
+    /* The first file that is left need not be the first ever. */
+    if (first)
         replay->lost = 0;
-    } else if (record->number > replay->number) {
-        lose(replay, record->number);
-    }
+}
+
+static void
+take_skip(struct replay *replay, uint64_t number)
+{
+    if (number <= replay->number)
+        return;
+    if (replay->bad)
+        expect(replay, number);
+    else
+        inval_skip(replay->journal->inval, number);
+    replay->number = number;
 }
 
 static void
@@ -300,8 +329,7 @@ redo(struct replay *replay, const struct inval_event *event)
     if (event->what != INVAL_EVENT_SITE) {
         if (event->number <= replay->number)
             return; /* it is there twice */
-        if (event->number != replay->number + 1)
-            lose(replay, event->number - 1);
+        expect(replay, event->number - 1);
     }
     if (!inval_redo(replay->journal->inval, event))
         lose(replay, event->number);
@@ -329,10 +357,7 @@ take_record(struct replay *replay, const struct journal_record *record)
         take_head(replay, record);
         return;
     case JOURNAL_SKIP:
-        if (record->number > replay->number) {
-            inval_skip(replay->journal->inval, record->number);
-            replay->number = record->number;
-        }
+        take_skip(replay, record->number);
         return;
     case JOURNAL_LEVELS:
         replay->journal->levels = record->number;
@@ -352,7 +377,24 @@ take_record(struct replay *replay, const struct journal_record *record)
     redo(replay, &event);
 }
 
-/* Of one file. Gives how far it is good: a tail that is not is cut off. */
+/* A line of which the end alone is another. */
+static bool
+has_lost_its_end(struct span line)
+{
+    struct journal_record record;
+
+    if (line.len == 0 ||
+        !journal_parse(span_sub(line, 0, line.len - 1), &record))
+        return false;
+    journal_record_fini(&record);
+    return true;
+}
+
+/*
+ * Of one file. Gives how far it is kept: a line without its end is cut off, for
+ * nobody counts on it. One that has its end and is not good may have been
+ * counted on, whatever comes after it: it stays, for the next start to see.
+ */
 static size_t
 take_file(void *arg, struct span text)
 {
@@ -364,14 +406,20 @@ take_file(void *arg, struct span text)
         size_t end = span_find(text, '\n', at);
         struct journal_record record;
 
-        if (end < text.len && journal_parse(span_sub(text, at, end), &record)) {
+        if (end >= text.len) {
+            replay->torn = true;
+            replay->bad |= has_lost_its_end(span_sub(text, at, end));
+            break;
+        }
+        if (!journal_parse(span_sub(text, at, end), &record)) {
+            replay->bad = true;
+        } else {
             /* What has no head of ours is no journal. */
             if (replay->any || record.line == JOURNAL_HEAD)
                 take_record(replay, &record);
             journal_record_fini(&record);
-            good = end + 1;
         }
-        at = end + 1;
+        good = at = end + 1;
     }
     return good;
 }
@@ -402,6 +450,39 @@ begin_anew(struct journal *journal, uint64_t number)
     return failed;
 }
 
+/* The end was not good: all before it is lost, and the next file says so. */
+static int
+begin_behind(struct journal *journal, struct replay *replay)
+{
+    struct buf head = {0};
+
+    expect(replay, replay->number + SKIP);
+    inval_publish(journal->inval);
+    print_head(journal, replay->number, &head);
+    int failed = journal_files_next(journal->files, &head);
+
+    buf_fini(&head);
+    return failed;
+}
+
+/* Where numbers go on. *synced: up to which they are on the disk. */
+static int
+settle(struct journal *journal, struct replay *replay, bool cut,
+       uint64_t *synced)
+{
+    int failed = 0;
+
+    if (replay->any && replay->bad)
+        failed = begin_behind(journal, replay);
+    *synced = replay->number;
+    if (replay->any && cut)
+        replay->number += SKIP;
+    say_what_was_read(replay);
+    inval_skip(journal->inval, replay->number);
+    inval_publish(journal->inval);
+    return replay->any ? failed : begin_anew(journal, replay->number);
+}
+
 static struct journal *
 journal_new(struct loop *loop, struct inval *inval)
 {
@@ -430,17 +511,11 @@ journal_open(struct loop *loop, const char *folder, struct inval *inval,
 
     journal->files = journal_files_new(folder);
     bool cut;
+    uint64_t synced = 0;
     int failed = journal_files_read(journal->files, take_file, &replay, &cut);
 
-    if (failed == 0) {
-        say_what_was_read(&replay);
-        if (cut && replay.any)
-            replay.number += SKIP;
-        inval_skip(inval, replay.number);
-        inval_publish(inval);
-        if (!replay.any)
-            failed = begin_anew(journal, replay.number);
-    }
+    if (failed == 0)
+        failed = settle(journal, &replay, cut, &synced);
     if (failed != 0) {
         snprintf(why, size,
                  "\"%s\": the journal of invalidations cannot be %s: %s; see "
@@ -451,7 +526,7 @@ journal_open(struct loop *loop, const char *folder, struct inval *inval,
         return NULL;
     }
     journal->next_number = replay.number;
-    atomic_store(&journal->synced, replay.number);
+    atomic_store(&journal->synced, synced);
     inval_watch(inval, on_event, journal);
     if (cut)
         put(journal,

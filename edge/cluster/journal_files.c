@@ -267,6 +267,12 @@ journal_files_begin(struct journal_files *files, const struct buf *head)
     return make_next(files, head);
 }
 
+int
+journal_files_next(struct journal_files *files, const struct buf *head)
+{
+    return make_next(files, head);
+}
+
 bool
 journal_files_full(const struct journal_files *files, size_t more)
 {

@@ -23,6 +23,8 @@ int journal_files_read(struct journal_files *files, journal_take_fn take,
                        void *arg, bool *cut);
 /* Removes what there is, and makes the first file. 0, or errno. */
 int journal_files_begin(struct journal_files *files, const struct buf *head);
+/* Makes the next file, durably. 0, or errno. */
+int journal_files_next(struct journal_files *files, const struct buf *head);
 /* Whether `more` bytes would make the present file too large. */
 bool journal_files_full(const struct journal_files *files, size_t more);
 /* Adds to the present file; then, unless `head` is empty, makes the next one

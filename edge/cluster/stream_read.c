@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "cluster/inval_restore.h"
 
 static bool
 era_eq(const struct bus_era *a, const struct bus_era *b)
@@ -63,9 +64,10 @@ raise_floor(struct stream *stream, enum floor_reason reason)
     stream->floors[reason]++;
     if (stream->last_n < stream->cursor.n)
         stream->last_n = stream->cursor.n;
-    inval_site_at(inval, stream->site, stream->era.epoch, stream->era.term,
-                  stream->cursor.n);
-    inval_raise_floor(inval, reason);
+    struct inval_place place = {stream->era.epoch, stream->era.term,
+                                stream->cursor.n};
+
+    inval_site_floor(inval, stream->site, &place, reason);
     log_floor(stream, reason);
 }
 

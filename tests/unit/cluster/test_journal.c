@@ -216,7 +216,7 @@ test_any_bit(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++)
-        apply(INVAL_URL, false, i == 1 ? "/a" : "/other", INVAL_LOCAL, 0);
+        apply(INVAL_URL, false, i == 3 ? "/a" : "/other", INVAL_LOCAL, 0);
     uint64_t last = inval_seq(inval);
 
     close_it();
@@ -226,6 +226,7 @@ test_any_bit(void **state)
         memcpy(bad, text, len);
         bad[at] = (char)(bad[at] ^ 1 << (at % 8));
         write_file(1, bad, len);
+        (void)unlink(file_path(2));
         open_it();
         bool ours = inval_seq(inval) >= before + 3;
 
@@ -236,9 +237,86 @@ test_any_bit(void **state)
             assert_true(apply(INVAL_URL, false, "/b", INVAL_LOCAL, 0) > last);
         close_it();
     }
+    (void)unlink(file_path(2));
     write_file(1, text, len);
     open_it();
     assert_int_equal(inval_seq(inval), last);
+}
+
+/* The last things done are a purge, a floor, and a move over what was missed: a
+ * bit of any of them, and nothing before them counts; nor after one start
+ * more. */
+static void
+test_any_bit_of_the_end(void **state)
+{
+    size_t site = inval_site(inval, SPAN("paris"));
+    struct hash128 id = journal_id(journal);
+    struct inval_place place = {7, 8, 120};
+    char text[4096];
+    char bad[4096];
+
+    (void)state;
+    inval_site_at(inval, site, 7, 8, 100);
+    apply(INVAL_URL, false, "/a", site, 101);
+    uint64_t before = apply(INVAL_URL, true, "/other", INVAL_LOCAL, 0);
+
+    inval_site_floor(inval, site, &place, FLOOR_HOLE);
+    inval_publish(inval);
+    close_it();
+    size_t len = read_file(1, text, sizeof(text));
+
+    for (size_t at = 0; at < len; at++) {
+        memcpy(bad, text, len);
+        bad[at] = (char)(bad[at] ^ 1 << (at % 8));
+        write_file(1, bad, len);
+        (void)unlink(file_path(2));
+        open_it();
+        for (int start = 0; start < 2; start++, reopen()) {
+            if (hash_eq(journal_id(journal), id))
+                assert_int_not_equal(check("/b", before), VALIDITY_VALID);
+        }
+        close_it();
+    }
+    (void)unlink(file_path(2));
+    write_file(1, text, len);
+    open_it();
+}
+
+/* Who knows that we moved over what was missed knows the floor, too, wherever
+ * it was cut off. */
+static void
+test_torn_move(void **state)
+{
+    size_t site = inval_site(inval, SPAN("paris"));
+    struct inval_place place = {7, 8, 120};
+    char text[4096];
+
+    (void)state;
+    inval_site_at(inval, site, 7, 8, 100);
+    inval_publish(inval);
+    uint64_t before = inval_seq(inval);
+
+    close_it();
+    size_t whole = read_file(1, text, sizeof(text));
+
+    open_it();
+    inval_site_floor(inval, inval_site(inval, SPAN("paris")), &place,
+                     FLOOR_HOLE);
+    close_it();
+    size_t len = read_file(1, text, sizeof(text));
+
+    for (size_t cut = whole; cut <= len; cut++) {
+        write_file(1, text, cut);
+        open_it();
+        uint64_t n = inval_snapshot(inval)->position.sites[0].n;
+
+        assert_true(n == 100 || n == 120);
+        assert_true(cut < len || n == 120);
+        if (n == 120)
+            assert_int_equal(check("/b", before), VALIDITY_FLOOR);
+        close_it();
+    }
+    open_it();
 }
 
 /* Cut off anywhere, as by a power failure. */
@@ -426,7 +504,8 @@ main(void)
         TEST(test_numbers),      TEST(test_sites),
         TEST(test_levels),       TEST(test_any_bit),
         TEST(test_torn),         TEST(test_files),
-        TEST(test_cannot_write), cmocka_unit_test(test_lines),
+        TEST(test_cannot_write), TEST(test_any_bit_of_the_end),
+        TEST(test_torn_move),    cmocka_unit_test(test_lines),
     };
 
     log_set_level(LOG_ERROR);
