@@ -134,9 +134,9 @@ inval_site(struct inval *inval, struct span name)
     return i;
 }
 
-static void
-move_to(struct inval *inval, size_t site, uint64_t epoch, uint64_t term,
-        uint64_t n)
+void
+inval_site_at(struct inval *inval, size_t site, uint64_t epoch, uint64_t term,
+              uint64_t n)
 {
     CHECK(site < inval->site_count);
     struct inval_site *at = &inval->sites[site];
@@ -153,37 +153,12 @@ move_to(struct inval *inval, size_t site, uint64_t epoch, uint64_t term,
     at->term = term;
     at->n = n;
     inval->changed = true;
-}
-
-static void
-tell_where(struct inval *inval, size_t site)
-{
-    const struct inval_site *at = &inval->sites[site];
-
     inval_tell(inval, &(struct inval_event){.what = INVAL_EVENT_SITE,
                                             .number = inval->next,
                                             .site = span_of(at->name),
-                                            .epoch = at->epoch,
-                                            .term = at->term,
-                                            .n = at->n});
-}
-
-void
-inval_site_at(struct inval *inval, size_t site, uint64_t epoch, uint64_t term,
-              uint64_t n)
-{
-    move_to(inval, site, epoch, term, n);
-    tell_where(inval, site);
-}
-
-/* The floor is told first: who knows that we moved must know it, too. */
-void
-inval_site_floor(struct inval *inval, size_t site,
-                 const struct inval_place *place, enum floor_reason reason)
-{
-    move_to(inval, site, place->epoch, place->term, place->n);
-    inval_raise_floor(inval, reason);
-    tell_where(inval, site);
+                                            .epoch = epoch,
+                                            .term = term,
+                                            .n = n});
 }
 
 /* ---- localize ---- */

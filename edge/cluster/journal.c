@@ -18,6 +18,7 @@
 #include "cluster/inval_restore.h"
 #include "journal_files_internal.h"
 #include "journal_internal.h"
+#include "journal_read_internal.h"
 
 #define JOURNAL_TAG UINT32_C(0x6a6f7572)
 #define EVERY_MS 50 /* at most so often, unless somebody waits */
@@ -37,7 +38,9 @@ struct waiter {
  *     in `next`.
  *  2. `synced` is the last number of the last group that was synced, and all
  *     before it are on the disk.
- *  3. A file begins with where the sites are at its first number; an older one
+ *  3. A group ends with a line that says so, and counts as a whole: where we
+ * are in a stream never moves over what was missed without the floor for it.
+ *  4. A file begins with where the sites are at its first number; an older one
  *     is removed only when that is durable.
  */
 struct journal {
@@ -65,6 +68,13 @@ struct journal {
 };
 
 /* ---- writing ---- */
+
+static void
+add_done(uint64_t number, struct buf *out)
+{
+    journal_print(
+        &(struct journal_record){.line = JOURNAL_DONE, .number = number}, out);
+}
 
 static void
 add_levels(const struct journal *journal, struct buf *out)
@@ -96,6 +106,7 @@ print_head(const struct journal *journal, uint64_t number, struct buf *out)
         journal_print(&at, out);
     }
     add_levels(journal, out);
+    add_done(number, out);
 }
 
 /* On the pool's thread. */
@@ -179,6 +190,7 @@ start_group(struct journal *journal)
 {
     struct buf empty = journal->group;
 
+    add_done(journal->next_number, &journal->next);
     journal->group = journal->next;
     journal->group_number = journal->next_number;
     journal->next = empty;
@@ -259,182 +271,20 @@ on_event(void *arg, const struct inval_event *event)
     put(journal, &record, event->number);
 }
 
-/* ---- reading ---- */
-
-struct replay {
-    struct journal *journal;
-    bool any;        /* a head of ours was read */
-    uint64_t number; /* the last one that was done again */
-    size_t lost;     /* gaps */
-    bool bad;        /* a line was not good: what it said is not known */
-    bool torn;       /* the last line of a file has no end */
-};
-
-/* What is between the last number and this one is gone. */
-static void
-lose(struct replay *replay, uint64_t number)
-{
-    if (number < replay->number)
-        return;
-    inval_lose(replay->journal->inval, number);
-    replay->number = number;
-    replay->lost++;
-}
-
-/* All numbers up to this one should have been read, and no line that was bad:
- * not all have a number that would be missed. */
-static void
-expect(struct replay *replay, uint64_t number)
-{
-    if (number > replay->number)
-        lose(replay, number);
-    else if (replay->bad)
-        lose(replay, replay->number);
-    replay->bad = false;
-}
+/* ---- opening ---- */
 
 static void
-take_head(struct replay *replay, const struct journal_record *record)
+say_what_was_read(const struct journal *journal,
+                  const struct journal_read *read)
 {
-    bool first = !replay->any;
+    const char *folder = journal_files_folder(journal->files);
 
-    replay->any = true;
-    if (first)
-        replay->journal->id = record->id;
-    /* Only the end of the last file can be torn. */
-    if (replay->torn || !hash_eq(replay->journal->id, record->id))
-        replay->bad = true;
-    replay->torn = false;
-    expect(replay, record->number);
-    /* The first file that is left need not be the first ever. */
-    if (first)
-        replay->lost = 0;
-}
-
-static void
-take_skip(struct replay *replay, uint64_t number)
-{
-    if (number <= replay->number)
-        return;
-    if (replay->bad)
-        expect(replay, number);
-    else
-        inval_skip(replay->journal->inval, number);
-    replay->number = number;
-}
-
-static void
-redo(struct replay *replay, const struct inval_event *event)
-{
-    if (event->what != INVAL_EVENT_SITE) {
-        if (event->number <= replay->number)
-            return; /* it is there twice */
-        expect(replay, event->number - 1);
-    }
-    if (!inval_redo(replay->journal->inval, event))
-        lose(replay, event->number);
-    if (event->what != INVAL_EVENT_SITE)
-        replay->number = event->number;
-}
-
-static void
-take_record(struct replay *replay, const struct journal_record *record)
-{
-    struct inval_entry entry = {.kind = record->kind,
-                                .soft = record->soft,
-                                .host = span_of(record->host),
-                                .value = span_of(record->value)};
-    struct inval_event event = {.number = record->number,
-                                .entry = &entry,
-                                .reason = record->reason,
-                                .site = span_of(record->site),
-                                .epoch = record->epoch,
-                                .term = record->term,
-                                .n = record->n};
-
-    switch (record->line) {
-    case JOURNAL_HEAD:
-        take_head(replay, record);
-        return;
-    case JOURNAL_SKIP:
-        take_skip(replay, record->number);
-        return;
-    case JOURNAL_LEVELS:
-        replay->journal->levels = record->number;
-        replay->journal->has_levels = true;
-        return;
-    case JOURNAL_ENTRY:
-        event.what = INVAL_EVENT_ENTRY;
-        break;
-    case JOURNAL_FLOOR:
-        event.what = INVAL_EVENT_FLOOR;
-        break;
-    case JOURNAL_SITE:
-        event.number = replay->number;
-        event.what = INVAL_EVENT_SITE;
-        break;
-    }
-    redo(replay, &event);
-}
-
-/* A line of which the end alone is another. */
-static bool
-has_lost_its_end(struct span line)
-{
-    struct journal_record record;
-
-    if (line.len == 0 ||
-        !journal_parse(span_sub(line, 0, line.len - 1), &record))
-        return false;
-    journal_record_fini(&record);
-    return true;
-}
-
-/*
- * Of one file. Gives how far it is kept: a line without its end is cut off, for
- * nobody counts on it. One that has its end and is not good may have been
- * counted on, whatever comes after it: it stays, for the next start to see.
- */
-static size_t
-take_file(void *arg, struct span text)
-{
-    struct replay *replay = arg;
-    size_t good = 0;
-    size_t at = 0;
-
-    while (at < text.len) {
-        size_t end = span_find(text, '\n', at);
-        struct journal_record record;
-
-        if (end >= text.len) {
-            replay->torn = true;
-            replay->bad |= has_lost_its_end(span_sub(text, at, end));
-            break;
-        }
-        if (!journal_parse(span_sub(text, at, end), &record)) {
-            replay->bad = true;
-        } else {
-            /* What has no head of ours is no journal. */
-            if (replay->any || record.line == JOURNAL_HEAD)
-                take_record(replay, &record);
-            journal_record_fini(&record);
-        }
-        good = at = end + 1;
-    }
-    return good;
-}
-
-static void
-say_what_was_read(const struct replay *replay)
-{
-    const char *folder = journal_files_folder(replay->journal->files);
-
-    if (replay->lost > 0)
+    if (read->lost > 0)
         LOG(LOG_WARN,
             "the journal of invalidations in \"%s\" cannot be read in %zu "
             "places (a fault of the disk): what is on the disk since before "
             "them is fetched anew",
-            folder, replay->lost);
+            folder, read->lost);
 }
 
 static int
@@ -452,35 +302,48 @@ begin_anew(struct journal *journal, uint64_t number)
 
 /* The end was not good: all before it is lost, and the next file says so. */
 static int
-begin_behind(struct journal *journal, struct replay *replay)
+begin_behind(struct journal *journal, struct journal_read *read)
 {
     struct buf head = {0};
 
-    expect(replay, replay->number + SKIP);
+    journal_read_expect(read, read->number + SKIP);
     inval_publish(journal->inval);
-    print_head(journal, replay->number, &head);
+    print_head(journal, read->number, &head);
     int failed = journal_files_next(journal->files, &head);
 
     buf_fini(&head);
     return failed;
 }
 
+static void
+take_levels(struct journal *journal, const struct journal_read *read)
+{
+    journal->id = read->id;
+    journal->levels = read->done.levels;
+    journal->has_levels = read->done.has_levels;
+}
+
 /* Where numbers go on. *synced: up to which they are on the disk. */
 static int
-settle(struct journal *journal, struct replay *replay, bool cut,
+settle(struct journal *journal, struct journal_read *read, bool *cut,
        uint64_t *synced)
 {
     int failed = 0;
 
-    if (replay->any && replay->bad)
-        failed = begin_behind(journal, replay);
-    *synced = replay->number;
-    if (replay->any && cut)
-        replay->number += SKIP;
-    say_what_was_read(replay);
-    inval_skip(journal->inval, replay->number);
+    if (read->any)
+        take_levels(journal, read);
+    /* A group that has no end is as one that was cut off. */
+    *cut |= journal_read_go_back(read);
+
+    if (read->any && read->bad)
+        failed = begin_behind(journal, read);
+    *synced = read->number;
+    if (read->any && *cut)
+        read->number += SKIP;
+    say_what_was_read(journal, read);
+    inval_skip(journal->inval, read->number);
     inval_publish(journal->inval);
-    return replay->any ? failed : begin_anew(journal, replay->number);
+    return read->any ? failed : begin_anew(journal, read->number);
 }
 
 static struct journal *
@@ -507,32 +370,33 @@ journal_open(struct loop *loop, const char *folder, struct inval *inval,
              char *why, size_t size)
 {
     struct journal *journal = journal_new(loop, inval);
-    struct replay replay = {.journal = journal, .number = inval_seq(inval)};
+    struct journal_read read = {.inval = inval, .number = inval_seq(inval)};
 
     journal->files = journal_files_new(folder);
     bool cut;
     uint64_t synced = 0;
-    int failed = journal_files_read(journal->files, take_file, &replay, &cut);
+    int failed =
+        journal_files_read(journal->files, journal_read_file, &read, &cut);
 
     if (failed == 0)
-        failed = settle(journal, &replay, cut, &synced);
+        failed = settle(journal, &read, &cut, &synced);
     if (failed != 0) {
         snprintf(why, size,
                  "\"%s\": the journal of invalidations cannot be %s: %s; see "
                  "that the folder is this user's, and that its disk works and "
                  "has room",
-                 folder, replay.any ? "read" : "made", strerror(failed));
+                 folder, read.any ? "read" : "made", strerror(failed));
         journal_close(&journal);
         return NULL;
     }
-    journal->next_number = replay.number;
+    journal->next_number = read.number;
     atomic_store(&journal->synced, synced);
     inval_watch(inval, on_event, journal);
     if (cut)
         put(journal,
             &(struct journal_record){.line = JOURNAL_SKIP,
-                                     .number = replay.number},
-            replay.number);
+                                     .number = read.number},
+            read.number);
     return journal;
 }
 

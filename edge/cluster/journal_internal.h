@@ -15,6 +15,8 @@
  *   site SITE EPOCH TERM N    where we are in its stream, in hex but for N
  *   skip NUMBER           none is given up to this: what was may be lost
  *   levels PRINT          of what the routes promise (conf_level_print)
+ *   done NUMBER           a group ends here, NUMBER is its last: what is behind
+ *                         the last such line is no part of one
  * each followed by a blank and the 16 hex digits of its XXH3 checksum.
  */
 enum journal_line {
@@ -23,13 +25,14 @@ enum journal_line {
     JOURNAL_FLOOR,
     JOURNAL_SITE,
     JOURNAL_SKIP,
-    JOURNAL_LEVELS
+    JOURNAL_LEVELS,
+    JOURNAL_DONE
 };
 
 struct journal_record {
     enum journal_line line;
     struct hash128 id; /* HEAD */
-    uint64_t number;   /* HEAD, ENTRY, FLOOR, SKIP; LEVELS: the print */
+    uint64_t number;   /* HEAD, ENTRY, FLOOR, SKIP, DONE; LEVELS: the print */
     enum inval_kind kind;
     bool soft;
     char *host; /* ENTRY: allocated by journal_parse */

@@ -61,6 +61,9 @@ journal_print(const struct journal_record *record, struct buf *out)
     case JOURNAL_LEVELS:
         buf_printf(out, "levels %016llx", (unsigned long long)record->number);
         break;
+    case JOURNAL_DONE:
+        buf_printf(out, "done %llu", (unsigned long long)record->number);
+        break;
     }
     line_add_sum(out, from);
 }
@@ -149,6 +152,13 @@ parse_levels(const struct span *part, struct journal_record *record)
     return hex_u64(part[0], &record->number);
 }
 
+static bool
+parse_done(const struct span *part, struct journal_record *record)
+{
+    record->line = JOURNAL_DONE;
+    return number_of(part[0], &record->number);
+}
+
 /* What an entry says must make sense, as when somebody purges. */
 static bool
 sensible(const struct journal_record *record)
@@ -188,6 +198,7 @@ static const struct {
     {{"head", 4}, 2, parse_head},   {{"entry", 5}, 7, parse_entry},
     {{"floor", 5}, 2, parse_floor}, {{"site", 4}, 4, parse_site},
     {{"skip", 4}, 1, parse_skip},   {{"levels", 6}, 1, parse_levels},
+    {{"done", 4}, 1, parse_done},
 };
 
 static bool

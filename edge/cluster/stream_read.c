@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "cluster/inval_restore.h"
 
 static bool
 era_eq(const struct bus_era *a, const struct bus_era *b)
@@ -64,10 +63,9 @@ raise_floor(struct stream *stream, enum floor_reason reason)
     stream->floors[reason]++;
     if (stream->last_n < stream->cursor.n)
         stream->last_n = stream->cursor.n;
-    struct inval_place place = {stream->era.epoch, stream->era.term,
-                                stream->cursor.n};
-
-    inval_site_floor(inval, stream->site, &place, reason);
+    inval_site_at(inval, stream->site, stream->era.epoch, stream->era.term,
+                  stream->cursor.n);
+    inval_raise_floor(inval, reason);
     log_floor(stream, reason);
 }
 

@@ -28,14 +28,6 @@ typedef void (*inval_event_fn)(void *arg, const struct inval_event *event);
 /* From here on `fn` hears of everything, as it is done. */
 void inval_watch(struct inval *inval, inval_event_fn fn, void *arg);
 
-/* inval_site_at over what was missed: the floor is raised with it. */
-struct inval_place {
-    uint64_t epoch, term, n;
-};
-void inval_site_floor(struct inval *inval, size_t site,
-                      const struct inval_place *place,
-                      enum floor_reason reason);
-
 /* Does it again, under the same number: the next one, else false. Of a site
  * that cannot be added any more, false, too. */
 bool inval_redo(struct inval *inval, const struct inval_event *event);

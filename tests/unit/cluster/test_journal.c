@@ -251,7 +251,6 @@ test_any_bit_of_the_end(void **state)
 {
     size_t site = inval_site(inval, SPAN("paris"));
     struct hash128 id = journal_id(journal);
-    struct inval_place place = {7, 8, 120};
     char text[4096];
     char bad[4096];
 
@@ -260,7 +259,8 @@ test_any_bit_of_the_end(void **state)
     apply(INVAL_URL, false, "/a", site, 101);
     uint64_t before = apply(INVAL_URL, true, "/other", INVAL_LOCAL, 0);
 
-    inval_site_floor(inval, site, &place, FLOOR_HOLE);
+    inval_site_at(inval, site, 7, 8, 120);
+    inval_raise_floor(inval, FLOOR_HOLE);
     inval_publish(inval);
     close_it();
     size_t len = read_file(1, text, sizeof(text));
@@ -283,38 +283,47 @@ test_any_bit_of_the_end(void **state)
 }
 
 /* Who knows that we moved over what was missed knows the floor, too, wherever
- * it was cut off. */
+ * it was cut off: by an entry behind the gap, or without one. What the routes
+ * promise belongs to it as well. */
 static void
 test_torn_move(void **state)
 {
     size_t site = inval_site(inval, SPAN("paris"));
-    struct inval_place place = {7, 8, 120};
     char text[4096];
 
     (void)state;
     inval_site_at(inval, site, 7, 8, 100);
     inval_publish(inval);
+    journal_levels(journal, 1, true);
     uint64_t before = inval_seq(inval);
 
     close_it();
     size_t whole = read_file(1, text, sizeof(text));
 
-    open_it();
-    inval_site_floor(inval, inval_site(inval, SPAN("paris")), &place,
-                     FLOOR_HOLE);
-    close_it();
-    size_t len = read_file(1, text, sizeof(text));
-
-    for (size_t cut = whole; cut <= len; cut++) {
-        write_file(1, text, cut);
+    for (int by_entry = 0; by_entry < 2; by_entry++) {
+        write_file(1, text, whole);
         open_it();
-        uint64_t n = inval_snapshot(inval)->position.sites[0].n;
-
-        assert_true(n == 100 || n == 120);
-        assert_true(cut < len || n == 120);
-        if (n == 120)
-            assert_int_equal(check("/b", before), VALIDITY_FLOOR);
+        site = inval_site(inval, SPAN("paris"));
+        if (by_entry)
+            apply(INVAL_URL, true, "/other", site, 120);
+        else
+            inval_site_at(inval, site, 7, 8, 120);
+        journal_levels(journal, 2, false);
+        inval_raise_floor(inval, FLOOR_HOLE);
         close_it();
+        size_t len = read_file(1, text, sizeof(text));
+
+        for (size_t cut = whole; cut <= len; cut++) {
+            write_file(1, text, cut);
+            open_it();
+            uint64_t n = inval_snapshot(inval)->position.sites[0].n;
+
+            assert_int_equal(n, cut < len ? 100 : 120);
+            journal_levels(journal, 2, true);
+            if (n == 120 || by_entry == 0 || cut > whole)
+                assert_int_equal(check("/b", before), VALIDITY_FLOOR);
+            close_it();
+        }
     }
     open_it();
 }
@@ -469,6 +478,8 @@ test_lines(void **state)
         {"site - 000000000000000a 000000000000000a 5", true},
         {"skip 99", true},
         {"skip -1", false},
+        {"done 99", true},
+        {"done", false},
         {"levels 0000000000000005", true},
         {"levels 5", false},
         {"", false},
