@@ -8,6 +8,7 @@
 #include "base/watcher.h"
 #include "cluster/inval.h"
 #include "cluster/session.h"
+#include "crowd_internal.h"
 #include "fetch/origin.h"
 #include "fetch/pace.h"
 #include "http/conditional.h"
@@ -267,6 +268,18 @@ stored_since(struct tx *tx)
     return now != NULL && now != tx->object && tx->relooks++ < RELOOKS_MAX;
 }
 
+/* Another worker's fill has begun since we looked, on a path whose answers are
+ * private: nobody waits for it, as if it had been seen. */
+static bool
+overtaken(struct tx *tx, enum flight_role role)
+{
+    return role == FLIGHT_JOINED && tx->plan.verdict != PLAN_JOIN &&
+           !tx->plan.strict && tx->object == NULL &&
+           crowd_scatters(tx->worker->engine->parts.store, &tx->plain,
+                          tx->now_ns) &&
+           tx->relooks++ < RELOOKS_MAX;
+}
+
 /* Those who seek a peer's stale copy have been to the origin: they must not
  * join a fill that is on its way there, and nobody else should join theirs. */
 static struct hash128
@@ -304,6 +317,10 @@ forward_shared(struct tx *tx)
     outgoing_fini(&out);
     if (role == FLIGHT_LEAD && !tx->plan.strict && stored_since(tx)) {
         fill_forgo(fill_of(flight));
+        flight_unref(&flight);
+        return false;
+    }
+    if (overtaken(tx, role)) {
         flight_unref(&flight);
         return false;
     }
